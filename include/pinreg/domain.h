@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * domain.h -- one protection domain and what its device can really do.
+ *
+ * A domain is opened on an ibv_pd. It knows the device's capabilities, tests
+ * on-demand paging with real data before it relies on it, and owns the event
+ * queue and, once there is a leased file, the one thread of the library.
+ */
+#ifndef PINREG_DOMAIN_H
+#define PINREG_DOMAIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <infiniband/verbs.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct pinreg_domain;
+
+/* How far on-demand paging may be relied on at a given path MTU. */
+enum pinreg_trust {
+	PINREG_TRUST_UNTESTED = 0, /* no test yet; as an option: test when needed */
+	PINREG_TRUST_NONE = 1,     /* absent, or data arrives wrong */
+	PINREG_TRUST_PAGE = 2,     /* right for page-aligned whole pages only */
+	PINREG_TRUST_FULL = 3,     /* right for any offset and length */
+};
+
+enum pinreg_log_level {
+	PINREG_LOG_ERROR = 0,
+	PINREG_LOG_WARNING = 1,
+	PINREG_LOG_INFO = 2,
+	PINREG_LOG_DEBUG = 3,
+};
+
+/*
+ * Called with one line without a newline. It must not call the library.
+ * errno is kept around it. It may be called from any thread.
+ */
+typedef void pinreg_log_function(void *context, enum pinreg_log_level level, const char *line);
+
+/* NULL, or fields left 0, mean the defaults. */
+struct pinreg_domain_opts {
+	size_t size;              /* sizeof(struct pinreg_domain_opts) */
+	unsigned int port;        /* the port used by the data test; default 1 */
+	enum pinreg_trust odp_trust; /* not UNTESTED: take this for granted, no test */
+	unsigned int quiesce_ms;  /* from BREAK to the fence without an ack; default 20 */
+	int break_signal;         /* real-time signal for leases; default SIGRTMAX - 3 */
+	pinreg_log_function *log; /* default: nothing is logged */
+	void *log_context;
+};
+
+/* What the device, the port and the limits are. Sizes in bytes. */
+struct pinreg_domain_info {
+	size_t size; /* set by the caller */
+	char device[64];
+	unsigned int port;
+	unsigned int active_mtu; /* of the port now, bytes */
+	unsigned int odp;        /* IBV_ODP_SUPPORT*: general */
+	unsigned int odp_rc;     /* IBV_ODP_SUPPORT_*: by operation, RC */
+	unsigned int odp_ud;     /* the same, UD */
+	unsigned int flush_global; /* 1: RDMA FLUSH to global visibility */
+	unsigned int flush_persistent; /* 1: RDMA FLUSH to persistence */
+	unsigned int memory_windows; /* bits: 1 type 1, 2 type 2A, 4 type 2B */
+	uint64_t max_mr_size;
+	uint64_t max_mr;
+	uint64_t memlock_limit; /* RLIMIT_MEMLOCK; UINT64_MAX: no limit for this process */
+	uint64_t memlock_used;  /* pinned by this process */
+	enum pinreg_trust odp_trust; /* at active_mtu, so far */
+};
+
+/* What the data test found. */
+struct pinreg_trust_report {
+	size_t size; /* set by the caller */
+	enum pinreg_trust trust;
+	unsigned int mtu;        /* path MTU of the test, bytes */
+	unsigned int cases;      /* transfers made */
+	unsigned int cases_wrong; /* transfers with a wrong or stray byte */
+	uint64_t bytes;          /* moved */
+	uint64_t bytes_wrong;    /* wrong or stray */
+	uint64_t first_wrong_offset; /* within a page, of the first wrong transfer */
+	uint64_t first_wrong_length; /* its length */
+};
+
+/*
+ * pinreg_domain_open -- make a domain on a protection domain.
+ *
+ * pd: stays the caller's and must outlive the domain.
+ * opts: NULL for the defaults.
+ * Return: 0, or
+ *   -EINVAL  pd or out is NULL, or opts holds something unknown (a port the
+ *            device does not have, a signal that is not real-time);
+ *   -ENOMEM  no memory;
+ *   another -errno of querying the device.
+ * Ownership: the caller closes *out with pinreg_domain_close().
+ * Thread: any. Since: 0.1
+ */
+int pinreg_domain_open(struct ibv_pd *pd, const struct pinreg_domain_opts *opts,
+		       struct pinreg_domain **out);
+
+/*
+ * pinreg_domain_close -- end the domain and its thread. NULL does nothing.
+ *
+ * Return: 0, or -EBUSY while regions or files of the domain are open; the
+ * domain then stays as it was.
+ * Thread: once, with no other call on the domain under way. Since: 0.1
+ */
+int pinreg_domain_close(struct pinreg_domain *domain);
+
+/*
+ * pinreg_domain_query -- capabilities and limits as they are now.
+ *
+ * out: set out->size before the call.
+ * Return: 0, -EINVAL for a NULL argument or an unknown size, or the -errno
+ * of asking the port. Thread: any. Since: 0.1
+ */
+int pinreg_domain_query(struct pinreg_domain *domain, struct pinreg_domain_info *out);
+
+/*
+ * pinreg_domain_test_odp -- move data through an ODP region and compare.
+ *
+ * The result is kept per device, port and MTU for the life of the process,
+ * and the test is not repeated. out: set out->size before the call.
+ * Return: 0 with the finding (also when it is NONE), -EINVAL as above, or
+ * the -errno that kept the test from running (-ENETDOWN: the port is down).
+ * Thread: any; concurrent callers wait for one test. Since: 0.1
+ */
+int pinreg_domain_test_odp(struct pinreg_domain *domain, struct pinreg_trust_report *out);
+
+/*
+ * pinreg_trust_name -- "untested", "none", "page" or "full".
+ * Thread: any. Since: 0.1
+ */
+const char *pinreg_trust_name(enum pinreg_trust trust);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * file.h -- a prepared, leased file and the regions made on it.
+ *
+ * Preparing gives every byte of the file a written block that cannot move:
+ * allocated, zeroed where it held no data (and only there), verified. The
+ * write lease proves that nobody else has the file open. When somebody wants
+ * it, the library fences the remote side, yields, comes back and registers
+ * again; see event.h.
+ */
+#ifndef PINREG_FILE_H
+#define PINREG_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pinreg/region.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct pinreg_file;
+
+enum pinreg_file_state {
+	PINREG_FILE_HELD = 1,       /* leased; regions are live */
+	PINREG_FILE_BREAKING = 2,   /* somebody waits; the owner may drain */
+	PINREG_FILE_WAITING = 3,    /* fenced and yielded */
+	PINREG_FILE_REVALIDATE = 4, /* leased again, being checked and prepared */
+	PINREG_FILE_LOST = 5,       /* will not come back */
+};
+
+/* What to do when the file came back shorter than it was. */
+enum pinreg_shrink {
+	PINREG_SHRINK_REGROW = 0, /* to the old size; what was cut off reads zero */
+	PINREG_SHRINK_GIVE_UP = 1, /* the file is lost */
+};
+
+/* NULL, or fields left 0, mean the defaults. */
+struct pinreg_file_opts {
+	size_t size;          /* sizeof(struct pinreg_file_opts) */
+	uint64_t length;      /* bytes wanted, whole pages; grows the file, never
+				 shrinks it; 0: the length it has */
+	unsigned int create;  /* 1: make the file if it is not there; needs length */
+	unsigned int mode;    /* for a new file; default 0600 */
+	unsigned int allow_page_cache; /* 1: also files that are not in DAX state */
+	enum pinreg_shrink on_shrink;
+};
+
+struct pinreg_file_info {
+	size_t size; /* set by the caller */
+	enum pinreg_file_state state;
+	void *addr;            /* where it is mapped, shared, for reading and writing */
+	uint64_t length;       /* bytes mapped */
+	uint64_t generation;   /* 1 at first, + 1 with every return */
+	unsigned int dax;      /* 1: in DAX state */
+	unsigned int map_sync; /* 1: mapped with MAP_SYNC: CPU flushes are enough */
+	uint64_t zeroed;       /* bytes zeroed by the last preparation */
+	uint64_t extents;      /* number of extents, by the last verification */
+	uint64_t device;       /* st_dev */
+	uint64_t inode;
+};
+
+/*
+ * pinreg_file_open -- open, prove to be alone, prepare, verify, map, lease.
+ *
+ * dirfd, path: as openat(); the last component must not be a symbolic link.
+ * why: NULL, or filled in on failure.
+ * On failure the file has its old size and content, and a file that was made
+ * by this call is removed again.
+ *
+ * Return: 0, or
+ *   -EINVAL  a NULL argument, an unknown option, length 0 of an empty file,
+ *            a length that is not whole pages, not a regular file;
+ *   -EISDIR  a directory; -ELOOP  a symbolic link;
+ *   -EOPNOTSUPP  not in DAX state (and page cache was not allowed),
+ *            overlayfs, or a filesystem without leases or FIEMAP;
+ *   -EBUSY   somebody else has it open, or opened it meanwhile;
+ *   -EACCES  no right to open it, or to lease it (neither owner nor CAP_LEASE);
+ *   -ENOSPC, -EDQUOT, -EFBIG  no room for length bytes;
+ *   -EIO     the extents are not right after preparing (offset in why);
+ *   -ENOENT, -EROFS, -EMFILE, -ENOMEM and others of the system calls.
+ * Ownership: the caller closes *out; the mapping belongs to the file.
+ * Thread: any. Starts the library's thread with the first file of a domain.
+ * Since: 0.1
+ */
+int pinreg_file_open(struct pinreg_domain *domain, int dirfd, const char *path,
+		     const struct pinreg_file_opts *opts, struct pinreg_why *why,
+		     struct pinreg_file **out);
+
+/*
+ * pinreg_file_register -- register a part of the file.
+ *
+ * offset: bytes from its start; length: bytes, 0 for all the rest.
+ * opts, why: as for pinreg_region_register().
+ * Return: as pinreg_region_register(), and -EAGAIN while the file is not
+ * held, -ESTALE when it is lost, -EINVAL for a part outside of it.
+ * Ownership: the caller deregisters *out before it closes the file.
+ * Thread: any. Since: 0.1
+ */
+int pinreg_file_register(struct pinreg_file *file, uint64_t offset, uint64_t length,
+			 const struct pinreg_region_opts *opts, struct pinreg_why *why,
+			 struct pinreg_region **out);
+
+/*
+ * pinreg_file_ack -- after a BREAK: we have drained, fence now.
+ * Return: 0 (also where there is no break to answer), or -EINVAL for NULL.
+ * Thread: any. Since: 0.1
+ */
+int pinreg_file_ack(struct pinreg_file *file);
+
+/*
+ * pinreg_file_query -- state, address, length, generation, what was prepared.
+ * Return: 0, or -EINVAL. Thread: any. Since: 0.1
+ */
+int pinreg_file_query(struct pinreg_file *file, struct pinreg_file_info *out);
+
+/*
+ * pinreg_file_close -- unmap, release the lease, close. NULL does nothing.
+ *
+ * Events of the file that were not fetched are dropped. The file keeps its
+ * size and content.
+ * Return: 0, or -EBUSY while regions are registered on it; the file then
+ * stays as it was.
+ * Thread: once, with no other call on the file under way. Since: 0.1
+ */
+int pinreg_file_close(struct pinreg_file *file);
+
+/*
+ * pinreg_file_state_name -- "held", "breaking", "waiting", "revalidate", "lost".
+ * Thread: any. Since: 0.1
+ */
+const char *pinreg_file_state_name(enum pinreg_file_state state);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

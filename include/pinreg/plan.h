@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * plan.h -- the decision for a range: method, access flags, reason, numbers.
+ *
+ * Making a plan changes nothing. It looks at the memory, at the device and
+ * at the limits, and, if ODP would be needed, makes sure it has been tested.
+ */
+#ifndef PINREG_PLAN_H
+#define PINREG_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pinreg/domain.h>
+#include <pinreg/reason.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum pinreg_method {
+	PINREG_METHOD_AUTO = 0,   /* as an option: let the plan choose */
+	PINREG_METHOD_PIN = 1,    /* plain registration, pages pinned */
+	PINREG_METHOD_ODP = 2,    /* on-demand paging */
+	PINREG_METHOD_STAGED = 3, /* a pinned shadow of the range */
+	PINREG_METHOD_DMABUF = 4, /* device memory */
+	PINREG_METHOD_REFUSE = 5, /* as an answer: none of them */
+};
+
+/* What transfers the caller is going to make. */
+enum pinreg_granularity {
+	PINREG_GRANULARITY_BYTE = 0, /* any offset, any length */
+	PINREG_GRANULARITY_PAGE = 1, /* page-aligned, whole pages */
+};
+
+/* NULL, or fields left 0, mean the defaults. */
+struct pinreg_region_opts {
+	size_t size;         /* sizeof(struct pinreg_region_opts) */
+	unsigned int access; /* IBV_ACCESS_*; default LOCAL_WRITE|REMOTE_WRITE|REMOTE_READ;
+				IBV_ACCESS_ON_DEMAND is not one: see method */
+	unsigned int read_only; /* 1: REMOTE_READ only, where access is 0 */
+	enum pinreg_method method; /* insist on a method */
+	enum pinreg_granularity granularity;
+	unsigned int allow_private_file; /* 1: private copies of file pages are wanted */
+};
+
+/* The decision. Written whole on success of pinreg_plan(). */
+struct pinreg_plan {
+	size_t size; /* set by the caller */
+	enum pinreg_method method; /* PIN, ODP or REFUSE in this version */
+	unsigned int access;       /* IBV_ACCESS_* to be given to the kernel */
+	uint64_t addr;
+	uint64_t length;
+	enum pinreg_granularity granularity; /* that transfers must keep to */
+	enum pinreg_trust odp_trust; /* UNTESTED where ODP was no question */
+	struct pinreg_why why;
+};
+
+/*
+ * pinreg_plan -- decide how [addr, addr + length) would be registered.
+ *
+ * opts: as for pinreg_region_register(); NULL for the defaults.
+ * out: set out->size before the call.
+ * Return: 0 with a plan, also when that plan is a refusal (out->method is
+ * REFUSE and out->why.error what registering would return), or
+ *   -EINVAL  domain or out is NULL, or out->size or opts is unknown;
+ *   -ENOMEM  no memory;
+ *   another -errno of looking at the memory map or the port.
+ * Thread: any. Since: 0.1
+ */
+int pinreg_plan(struct pinreg_domain *domain, const void *addr, size_t length,
+		const struct pinreg_region_opts *opts, struct pinreg_plan *out);
+
+/*
+ * pinreg_plan_describe -- the plan in one sentence: method and why.
+ * Return: the length as snprintf, or -EINVAL. Thread: any. Since: 0.1
+ */
+int pinreg_plan_describe(const struct pinreg_plan *plan, char *buf, size_t len);
+
+/*
+ * pinreg_method_name -- "pin", "odp", "staged", "dmabuf", "refuse", "auto".
+ * Thread: any. Since: 0.1
+ */
+const char *pinreg_method_name(enum pinreg_method method);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * region.h -- a live registration with a stable handle.
+ *
+ * The handle stays while the keys may change: a region on a leased file is
+ * fenced when somebody else needs the file, and comes back with new keys and
+ * a higher generation.
+ */
+#ifndef PINREG_REGION_H
+#define PINREG_REGION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pinreg/plan.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct pinreg_region;
+
+/* What a peer or a work request needs. */
+struct pinreg_keys {
+	size_t size; /* set by the caller */
+	uint32_t lkey;
+	uint32_t rkey;
+	uint64_t addr; /* the address to put into work requests */
+	uint64_t length;
+	uint64_t generation; /* 1 at first, + 1 with every return from a fence */
+};
+
+struct pinreg_region_info {
+	size_t size; /* set by the caller */
+	enum pinreg_method method;
+	enum pinreg_granularity granularity;
+	unsigned int access; /* IBV_ACCESS_* as given to the kernel */
+	uint64_t addr;
+	uint64_t length;
+	uint64_t generation;
+	unsigned int live;   /* 1: registered now; 0: fenced */
+	struct pinreg_why why; /* why this method */
+};
+
+/*
+ * pinreg_region_register -- make a plan and carry it out.
+ *
+ * addr, length: the range in bytes; must stay mapped while registered.
+ * opts: NULL for the defaults.
+ * why: NULL, or filled in always: the reason of the choice or the refusal.
+ * Never tries a second method after the chosen one failed.
+ *
+ * Return: 0, or
+ *   -EINVAL      a NULL argument, zero length, a wrapping range, an unknown
+ *                option, a private file mapping, not whole pages with PAGE;
+ *   -EFAULT      a part is not mapped;
+ *   -EACCES      a part lacks the protection that access asks for;
+ *   -EOPNOTSUPP  no method is possible or trusted for this memory here;
+ *   -ENOMEM      RLIMIT_MEMLOCK would be exceeded (numbers in why), or no memory;
+ *   -EPERM       RLIMIT_MEMLOCK is 0;
+ *   -E2BIG       longer than the device's max_mr_size;
+ *   another -errno from the kernel (why->reason is PINREG_REASON_VERBS).
+ * Ownership: the caller deregisters *out.
+ * Thread: any. Since: 0.1
+ */
+int pinreg_region_register(struct pinreg_domain *domain, void *addr, size_t length,
+			   const struct pinreg_region_opts *opts, struct pinreg_why *why,
+			   struct pinreg_region **out);
+
+/*
+ * pinreg_region_deregister -- end the registration. NULL does nothing.
+ *
+ * Return: 0, or the -errno of the kernel (-EBUSY: a memory window is bound);
+ * the region then stays valid and the caller's.
+ * Thread: once, with no other call on the region under way. Since: 0.1
+ */
+int pinreg_region_deregister(struct pinreg_region *region);
+
+/*
+ * pinreg_region_keys -- the keys as of now.
+ *
+ * out: set out->size before the call.
+ * Return: 0, -EINVAL for a NULL argument or unknown size, -EAGAIN while the
+ * region is fenced, -ESTALE when its file is lost. Thread: any. Since: 0.1
+ */
+int pinreg_region_keys(struct pinreg_region *region, struct pinreg_keys *out);
+
+/*
+ * pinreg_region_query -- method, access, reason, generation, whether live.
+ * Return: 0, or -EINVAL. Thread: any. Since: 0.1
+ */
+int pinreg_region_query(struct pinreg_region *region, struct pinreg_region_info *out);
+
+/*
+ * pinreg_region_commit -- make what has arrived in a part of it durable.
+ *
+ * offset, length: bytes within the region. Call it after the remote write is
+ * known to have arrived (a SEND behind it on the same QP was received).
+ * On a DAX file mapped with MAP_SYNC CPU caches are flushed, on other files
+ * msync() is called, on other memory there is nothing to do.
+ * Return: 0, -EINVAL (NULL, outside the region), -EAGAIN while fenced,
+ * -ESTALE when lost, or the -errno of msync (-EIO). Thread: any. Since: 0.1
+ */
+int pinreg_region_commit(struct pinreg_region *region, uint64_t offset, uint64_t length);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
