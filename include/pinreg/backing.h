@@ -18,15 +18,15 @@ extern "C" {
 
 /* What the memory behind a run is. Values are stable; new ones come last. */
 enum pinreg_kind {
-	PINREG_KIND_HOLE = 0,      /* nothing is mapped here */
-	PINREG_KIND_ANON = 1,      /* private anonymous memory, heap, stack */
-	PINREG_KIND_SHMEM = 2,     /* memfd, tmpfs, System V, shared anonymous */
-	PINREG_KIND_HUGETLB = 3,   /* reserved huge pages */
-	PINREG_KIND_PAGECACHE = 4, /* shared mapping of a file in the page cache */
-	PINREG_KIND_FSDAX = 5,     /* shared mapping of a file in DAX state */
-	PINREG_KIND_DEVDAX = 6,    /* a /dev/dax device */
+	PINREG_KIND_HOLE = 0,	      /* nothing is mapped here */
+	PINREG_KIND_ANON = 1,	      /* private anonymous memory, heap, stack */
+	PINREG_KIND_SHMEM = 2,	      /* memfd, tmpfs, System V, shared anonymous */
+	PINREG_KIND_HUGETLB = 3,      /* reserved huge pages */
+	PINREG_KIND_PAGECACHE = 4,    /* shared mapping of a file in the page cache */
+	PINREG_KIND_FSDAX = 5,	      /* shared mapping of a file in DAX state */
+	PINREG_KIND_DEVDAX = 6,	      /* a /dev/dax device */
 	PINREG_KIND_PRIVATE_FILE = 7, /* MAP_PRIVATE of any file */
-	PINREG_KIND_SPECIAL = 8,   /* device memory, vdso, secretmem, guard pages */
+	PINREG_KIND_SPECIAL = 8,      /* device memory, vdso, secretmem, guard pages */
 	PINREG_KIND_UNKNOWN_FILE = 9, /* shared mapping of a file that could not be looked at */
 };
 
@@ -44,8 +44,8 @@ struct pinreg_run {
 	uint64_t addr;
 	uint64_t length;
 	enum pinreg_kind kind;
-	unsigned int prot;  /* PINREG_PROT_* */
-	unsigned int flags; /* PINREG_RUN_* */
+	unsigned int prot;	/* PINREG_PROT_* */
+	unsigned int flags;	/* PINREG_RUN_* */
 	unsigned int page_size; /* of the mapping; 0 for a hole */
 	uint64_t file_offset;
 	uint64_t file_size;

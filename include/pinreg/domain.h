@@ -23,9 +23,9 @@ struct pinreg_domain;
 /* How far on-demand paging may be relied on at a given path MTU. */
 enum pinreg_trust {
 	PINREG_TRUST_UNTESTED = 0, /* no test yet; as an option: test when needed */
-	PINREG_TRUST_NONE = 1,     /* absent, or data arrives wrong */
-	PINREG_TRUST_PAGE = 2,     /* right for page-aligned whole pages only */
-	PINREG_TRUST_FULL = 3,     /* right for any offset and length */
+	PINREG_TRUST_NONE = 1,	   /* absent, or data arrives wrong */
+	PINREG_TRUST_PAGE = 2,	   /* right for page-aligned whole pages only */
+	PINREG_TRUST_FULL = 3,	   /* right for any offset and length */
 };
 
 enum pinreg_log_level {
@@ -43,12 +43,12 @@ typedef void pinreg_log_function(void *context, enum pinreg_log_level level, con
 
 /* NULL, or fields left 0, mean the defaults. */
 struct pinreg_domain_opts {
-	size_t size;              /* sizeof(struct pinreg_domain_opts) */
-	unsigned int port;        /* the port used by the data test; default 1 */
+	size_t size;		     /* sizeof(struct pinreg_domain_opts) */
+	unsigned int port;	     /* the port used by the data test; default 1 */
 	enum pinreg_trust odp_trust; /* not UNTESTED: take this for granted, no test */
-	unsigned int quiesce_ms;  /* from BREAK to the fence without an ack; default 20 */
-	int break_signal;         /* real-time signal for leases; default SIGRTMAX - 3 */
-	pinreg_log_function *log; /* default: nothing is logged */
+	unsigned int quiesce_ms;     /* from BREAK to the fence without an ack; default 20 */
+	int break_signal;	     /* real-time signal for leases; default SIGRTMAX - 3 */
+	pinreg_log_function *log;    /* default: nothing is logged */
 	void *log_context;
 };
 
@@ -57,17 +57,17 @@ struct pinreg_domain_info {
 	size_t size; /* set by the caller */
 	char device[64];
 	unsigned int port;
-	unsigned int active_mtu; /* of the port now, bytes */
-	unsigned int odp;        /* IBV_ODP_SUPPORT*: general */
-	unsigned int odp_rc;     /* IBV_ODP_SUPPORT_*: by operation, RC */
-	unsigned int odp_ud;     /* the same, UD */
-	unsigned int flush_global; /* 1: RDMA FLUSH to global visibility */
+	unsigned int active_mtu;       /* of the port now, bytes */
+	unsigned int odp;	       /* IBV_ODP_SUPPORT*: general */
+	unsigned int odp_rc;	       /* IBV_ODP_SUPPORT_*: by operation, RC */
+	unsigned int odp_ud;	       /* the same, UD */
+	unsigned int flush_global;     /* 1: RDMA FLUSH to global visibility */
 	unsigned int flush_persistent; /* 1: RDMA FLUSH to persistence */
-	unsigned int memory_windows; /* bits: 1 type 1, 2 type 2A, 4 type 2B */
+	unsigned int memory_windows;   /* bits: 1 type 1, 2 type 2A, 4 type 2B */
 	uint64_t max_mr_size;
 	uint64_t max_mr;
-	uint64_t memlock_limit; /* RLIMIT_MEMLOCK; UINT64_MAX: no limit for this process */
-	uint64_t memlock_used;  /* pinned by this process */
+	uint64_t memlock_limit;	     /* RLIMIT_MEMLOCK; UINT64_MAX: no limit for this process */
+	uint64_t memlock_used;	     /* pinned by this process */
 	enum pinreg_trust odp_trust; /* at active_mtu, so far */
 };
 
@@ -75,11 +75,11 @@ struct pinreg_domain_info {
 struct pinreg_trust_report {
 	size_t size; /* set by the caller */
 	enum pinreg_trust trust;
-	unsigned int mtu;        /* path MTU of the test, bytes */
-	unsigned int cases;      /* transfers made */
-	unsigned int cases_wrong; /* transfers with a wrong or stray byte */
-	uint64_t bytes;          /* moved */
-	uint64_t bytes_wrong;    /* wrong or stray */
+	unsigned int mtu;	     /* path MTU of the test, bytes */
+	unsigned int cases;	     /* transfers made */
+	unsigned int cases_wrong;    /* transfers with a wrong or stray byte */
+	uint64_t bytes;		     /* moved */
+	uint64_t bytes_wrong;	     /* wrong or stray */
 	uint64_t first_wrong_offset; /* within a page, of the first wrong transfer */
 	uint64_t first_wrong_length; /* its length */
 };

@@ -39,18 +39,18 @@ struct pinreg_event {
 	size_t size; /* set by the caller */
 	enum pinreg_event_type type;
 	struct pinreg_file *file;
-	uint64_t generation;    /* of the file, after the event */
+	uint64_t generation; /* of the file, after the event */
 	enum pinreg_breaker breaker;
-	uint64_t deadline_ns;   /* BREAK: CLOCK_MONOTONIC time of the fence */
-	uint64_t held_up_ns;    /* FENCED: from noticing the break to the release */
-	uint64_t away_ns;       /* RESTORED: from the release to now */
-	uint64_t old_size;      /* RESTORED, LOST: of the file before, bytes */
-	uint64_t new_size;      /* RESTORED, LOST: as it was found, bytes */
-	uint64_t zeroed;        /* RESTORED: bytes that read zero now and held data or
+	uint64_t deadline_ns;	/* BREAK: CLOCK_MONOTONIC time of the fence */
+	uint64_t held_up_ns;	/* FENCED: from noticing the break to the release */
+	uint64_t away_ns;	/* RESTORED: from the release to now */
+	uint64_t old_size;	/* RESTORED, LOST: of the file before, bytes */
+	uint64_t new_size;	/* RESTORED, LOST: as it was found, bytes */
+	uint64_t zeroed;	/* RESTORED: bytes that read zero now and held data or
 				   nothing before */
 	uint64_t zeroed_offset; /* RESTORED: the first of them */
-	unsigned int missed;    /* events of this file dropped before this one */
-	struct pinreg_why why;  /* LOST: the reason */
+	unsigned int missed;	/* events of this file dropped before this one */
+	struct pinreg_why why;	/* LOST: the reason */
 };
 
 /*

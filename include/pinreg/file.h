@@ -23,26 +23,26 @@ extern "C" {
 struct pinreg_file;
 
 enum pinreg_file_state {
-	PINREG_FILE_HELD = 1,       /* leased; regions are live */
+	PINREG_FILE_HELD = 1,	    /* leased; regions are live */
 	PINREG_FILE_BREAKING = 2,   /* somebody waits; the owner may drain */
 	PINREG_FILE_WAITING = 3,    /* fenced and yielded */
 	PINREG_FILE_REVALIDATE = 4, /* leased again, being checked and prepared */
-	PINREG_FILE_LOST = 5,       /* will not come back */
+	PINREG_FILE_LOST = 5,	    /* will not come back */
 };
 
 /* What to do when the file came back shorter than it was. */
 enum pinreg_shrink {
-	PINREG_SHRINK_REGROW = 0, /* to the old size; what was cut off reads zero */
+	PINREG_SHRINK_REGROW = 0,  /* to the old size; what was cut off reads zero */
 	PINREG_SHRINK_GIVE_UP = 1, /* the file is lost */
 };
 
 /* NULL, or fields left 0, mean the defaults. */
 struct pinreg_file_opts {
-	size_t size;          /* sizeof(struct pinreg_file_opts) */
-	uint64_t length;      /* bytes wanted, whole pages; grows the file, never
-				 shrinks it; 0: the length it has */
-	unsigned int create;  /* 1: make the file if it is not there; needs length */
-	unsigned int mode;    /* for a new file; default 0600 */
+	size_t size;		       /* sizeof(struct pinreg_file_opts) */
+	uint64_t length;	       /* bytes wanted, whole pages; grows the file, never
+					  shrinks it; 0: the length it has */
+	unsigned int create;	       /* 1: make the file if it is not there; needs length */
+	unsigned int mode;	       /* for a new file; default 0600 */
 	unsigned int allow_page_cache; /* 1: also files that are not in DAX state */
 	enum pinreg_shrink on_shrink;
 };
@@ -50,7 +50,7 @@ struct pinreg_file_opts {
 struct pinreg_file_info {
 	size_t size; /* set by the caller */
 	enum pinreg_file_state state;
-	void *addr;            /* where it is mapped, shared, for reading and writing */
+	void *addr;	       /* where it is mapped, shared, for reading and writing */
 	uint64_t length;       /* bytes mapped */
 	uint64_t generation;   /* 1 at first, + 1 with every return */
 	unsigned int dax;      /* 1: in DAX state */

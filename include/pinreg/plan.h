@@ -19,9 +19,9 @@ extern "C" {
 #endif
 
 enum pinreg_method {
-	PINREG_METHOD_AUTO = 0,   /* as an option: let the plan choose */
-	PINREG_METHOD_PIN = 1,    /* plain registration, pages pinned */
-	PINREG_METHOD_ODP = 2,    /* on-demand paging */
+	PINREG_METHOD_AUTO = 0,	  /* as an option: let the plan choose */
+	PINREG_METHOD_PIN = 1,	  /* plain registration, pages pinned */
+	PINREG_METHOD_ODP = 2,	  /* on-demand paging */
 	PINREG_METHOD_STAGED = 3, /* a pinned shadow of the range */
 	PINREG_METHOD_DMABUF = 4, /* device memory */
 	PINREG_METHOD_REFUSE = 5, /* as an answer: none of them */
@@ -35,10 +35,10 @@ enum pinreg_granularity {
 
 /* NULL, or fields left 0, mean the defaults. */
 struct pinreg_region_opts {
-	size_t size;         /* sizeof(struct pinreg_region_opts) */
-	unsigned int access; /* IBV_ACCESS_*; default LOCAL_WRITE|REMOTE_WRITE|REMOTE_READ;
-				IBV_ACCESS_ON_DEMAND is not one: see method */
-	unsigned int read_only; /* 1: REMOTE_READ only, where access is 0 */
+	size_t size;		   /* sizeof(struct pinreg_region_opts) */
+	unsigned int access;	   /* IBV_ACCESS_*; default LOCAL_WRITE|REMOTE_WRITE|REMOTE_READ;
+				      IBV_ACCESS_ON_DEMAND is not one: see method */
+	unsigned int read_only;	   /* 1: REMOTE_READ only, where access is 0 */
 	enum pinreg_method method; /* insist on a method */
 	enum pinreg_granularity granularity;
 	unsigned int allow_private_file; /* 1: private copies of file pages are wanted */
@@ -46,13 +46,13 @@ struct pinreg_region_opts {
 
 /* The decision. Written whole on success of pinreg_plan(). */
 struct pinreg_plan {
-	size_t size; /* set by the caller */
+	size_t size;		   /* set by the caller */
 	enum pinreg_method method; /* PIN, ODP or REFUSE in this version */
-	unsigned int access;       /* IBV_ACCESS_* to be given to the kernel */
+	unsigned int access;	   /* IBV_ACCESS_* to be given to the kernel */
 	uint64_t addr;
 	uint64_t length;
 	enum pinreg_granularity granularity; /* that transfers must keep to */
-	enum pinreg_trust odp_trust; /* UNTESTED where ODP was no question */
+	enum pinreg_trust odp_trust;	     /* UNTESTED where ODP was no question */
 	struct pinreg_why why;
 };
 
@@ -63,7 +63,7 @@ struct pinreg_plan {
  * out: set out->size before the call.
  * Return: 0 with a plan, also when that plan is a refusal (out->method is
  * REFUSE and out->why.error what registering would return), or
- *   -EINVAL  domain or out is NULL, or out->size or opts is unknown;
+ *   -EINVAL  domain or out is NULL, or out->size is unknown;
  *   -ENOMEM  no memory;
  *   another -errno of looking at the memory map or the port.
  * Thread: any. Since: 0.1

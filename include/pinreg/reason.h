@@ -22,45 +22,46 @@ enum pinreg_reason {
 	PINREG_REASON_NONE = 0,
 
 	/* a method was chosen */
-	PINREG_REASON_PIN_MEMORY = 1,       /* the kernel pins this kind for long */
-	PINREG_REASON_PIN_READ_ONLY = 2,    /* page cache, and nobody asked to write */
-	PINREG_REASON_ODP_FSDAX = 3,        /* DAX cannot be pinned, ODP is trusted */
-	PINREG_REASON_ODP_PAGECACHE = 4,    /* writable page cache cannot be pinned */
-	PINREG_REASON_ODP_REQUESTED = 5,    /* the caller asked for ODP */
+	PINREG_REASON_PIN_MEMORY = 1,	 /* the kernel pins this kind for long */
+	PINREG_REASON_PIN_READ_ONLY = 2, /* page cache, and nobody asked to write */
+	PINREG_REASON_ODP_FSDAX = 3,	 /* DAX cannot be pinned, ODP is trusted */
+	PINREG_REASON_ODP_PAGECACHE = 4, /* writable page cache cannot be pinned */
+	PINREG_REASON_ODP_REQUESTED = 5, /* the caller asked for ODP */
 
 	/* a registration was refused */
-	PINREG_REASON_BAD_RANGE = 100,      /* NULL, zero length, wraps, outside */
-	PINREG_REASON_BAD_OPTION = 101,     /* an option or flag is not known */
-	PINREG_REASON_HOLE = 102,           /* a sub-range is not mapped */
-	PINREG_REASON_PROTECTION = 103,     /* a sub-range lacks a right asked for */
-	PINREG_REASON_PRIVATE_FILE = 104,   /* remote writes would never reach the file */
-	PINREG_REASON_SPECIAL = 105,        /* memory that no device may reach */
-	PINREG_REASON_UNKNOWN_FILE = 106,   /* the mapped file could not be looked at */
-	PINREG_REASON_PIN_IMPOSSIBLE = 107, /* PIN was asked for; the kernel refuses it here */
-	PINREG_REASON_ODP_MISSING = 108,    /* needs ODP, the device has none */
-	PINREG_REASON_ODP_UNTRUSTED = 109,  /* needs ODP, the data test found wrong bytes */
-	PINREG_REASON_ODP_GRANULARITY = 110, /* ODP is right for whole pages only */
-	PINREG_REASON_ODP_UNTESTED = 111,   /* the data test could not be run */
-	PINREG_REASON_UNALIGNED = 112,      /* PAGE granularity, but not whole pages */
+	PINREG_REASON_BAD_RANGE = 100,		/* NULL, zero length, wraps, outside */
+	PINREG_REASON_BAD_OPTION = 101,		/* an option or flag is not known */
+	PINREG_REASON_HOLE = 102,		/* a sub-range is not mapped */
+	PINREG_REASON_PROTECTION = 103,		/* a sub-range lacks a right asked for */
+	PINREG_REASON_PRIVATE_FILE = 104,	/* remote writes would never reach the file */
+	PINREG_REASON_SPECIAL = 105,		/* memory that no device may reach */
+	PINREG_REASON_UNKNOWN_FILE = 106,	/* the mapped file could not be looked at */
+	PINREG_REASON_PIN_IMPOSSIBLE = 107,	/* PIN was asked for; the kernel refuses it here */
+	PINREG_REASON_ODP_MISSING = 108,	/* needs ODP, the device has none */
+	PINREG_REASON_ODP_UNTRUSTED = 109,	/* needs ODP, the data test found wrong bytes */
+	PINREG_REASON_ODP_GRANULARITY = 110,	/* ODP is right for whole pages only */
+	PINREG_REASON_ODP_UNTESTED = 111,	/* the data test could not be run */
+	PINREG_REASON_UNALIGNED = 112,		/* PAGE granularity, but not whole pages */
 	PINREG_REASON_METHOD_UNAVAILABLE = 113, /* this version cannot do the method */
-	PINREG_REASON_MEMLOCK = 114,        /* RLIMIT_MEMLOCK: used + wanted > limit */
-	PINREG_REASON_TOO_LONG = 115,       /* longer than the device's max_mr_size */
-	PINREG_REASON_VERBS = 116,          /* the plan was good, the kernel said no */
-	PINREG_REASON_FENCED = 117,         /* the file is being yielded or was lost */
+	PINREG_REASON_MEMLOCK = 114,		/* RLIMIT_MEMLOCK: used + wanted > limit */
+	PINREG_REASON_TOO_LONG = 115,		/* longer than the device's max_mr_size */
+	PINREG_REASON_VERBS = 116,		/* the plan was good, the kernel said no */
+	PINREG_REASON_FENCED = 117,		/* the file is being yielded or was lost */
+	PINREG_REASON_PAST_END = 118, /* behind the end of the mapped file */
 
 	/* a file was refused or lost */
 	PINREG_REASON_FILE_NOT_REGULAR = 200,
 	PINREG_REASON_FILE_SYMLINK = 201,
 	PINREG_REASON_FILE_NOT_DAX = 202,
-	PINREG_REASON_FILE_OVERLAY = 203,     /* leases there do not hold for mappings */
-	PINREG_REASON_FILE_IN_USE = 204,      /* somebody else has it open */
+	PINREG_REASON_FILE_OVERLAY = 203,      /* leases there do not hold for mappings */
+	PINREG_REASON_FILE_IN_USE = 204,       /* somebody else has it open */
 	PINREG_REASON_FILE_LEASE_DENIED = 205, /* neither owner nor CAP_LEASE */
 	PINREG_REASON_FILE_LEASE_UNSUPPORTED = 206,
 	PINREG_REASON_FILE_NO_SPACE = 207,
-	PINREG_REASON_FILE_SIZE = 208,        /* zero, or not whole pages */
+	PINREG_REASON_FILE_SIZE = 208,	      /* zero, or not whole pages */
 	PINREG_REASON_FILE_EXTENTS = 209,     /* flaws are left after preparation */
 	PINREG_REASON_FILE_SYSTEM_CALL = 210, /* some call failed: see step, os_error */
-	PINREG_REASON_FILE_TAKEN = 211,       /* opened by another while being prepared */
+	PINREG_REASON_FILE_TAKEN = 211,	      /* opened by another while being prepared */
 	PINREG_REASON_FILE_SHRUNK = 212,      /* shorter than before, and told to give up */
 	PINREG_REASON_FILE_REPLACED = 213,    /* the path leads to another inode now */
 };
@@ -71,17 +72,17 @@ enum pinreg_reason {
  */
 struct pinreg_why {
 	enum pinreg_reason reason;
-	int error;             /* what the call returns: 0 or -errno */
-	int os_error;          /* errno of the system call that failed, or 0 */
+	int error;	       /* what the call returns: 0 or -errno */
+	int os_error;	       /* errno of the system call that failed, or 0 */
 	enum pinreg_kind kind; /* of the sub-range that decided */
-	uint64_t addr;         /* that sub-range (for a file: offset), bytes */
+	uint64_t addr;	       /* that sub-range (for a file: offset), bytes */
 	uint64_t length;       /* its length, bytes */
 	uint64_t wanted;       /* bytes asked for (or a flag word, see the sentence) */
-	uint64_t used;         /* bytes in use already */
-	uint64_t limit;        /* bytes allowed */
+	uint64_t used;	       /* bytes in use already */
+	uint64_t limit;	       /* bytes allowed */
 	unsigned int mtu;      /* path MTU of the data test, bytes */
 	unsigned int wrong;    /* bytes that the data test found wrong */
-	char step[24];         /* name of the call that failed */
+	char step[24];	       /* name of the call that failed */
 	uint64_t reserved[4];
 };
 

@@ -38,7 +38,7 @@ struct pinreg_region_info {
 	uint64_t addr;
 	uint64_t length;
 	uint64_t generation;
-	unsigned int live;   /* 1: registered now; 0: fenced */
+	unsigned int live;     /* 1: registered now; 0: fenced */
 	struct pinreg_why why; /* why this method */
 };
 

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * describe.c -- reasons and plans in words.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <pinreg/plan.h>
+
+static const struct {
+	enum pinreg_reason reason;
+	const char *name;
+} names[] = {
+	{ PINREG_REASON_NONE, "none" },
+	{ PINREG_REASON_PIN_MEMORY, "pin-memory" },
+	{ PINREG_REASON_PIN_READ_ONLY, "pin-read-only" },
+	{ PINREG_REASON_ODP_FSDAX, "odp-fsdax" },
+	{ PINREG_REASON_ODP_PAGECACHE, "odp-pagecache" },
+	{ PINREG_REASON_ODP_REQUESTED, "odp-requested" },
+	{ PINREG_REASON_BAD_RANGE, "bad-range" },
+	{ PINREG_REASON_BAD_OPTION, "bad-option" },
+	{ PINREG_REASON_HOLE, "hole" },
+	{ PINREG_REASON_PROTECTION, "protection" },
+	{ PINREG_REASON_PRIVATE_FILE, "private-file" },
+	{ PINREG_REASON_SPECIAL, "special" },
+	{ PINREG_REASON_UNKNOWN_FILE, "unknown-file" },
+	{ PINREG_REASON_PIN_IMPOSSIBLE, "pin-impossible" },
+	{ PINREG_REASON_ODP_MISSING, "odp-missing" },
+	{ PINREG_REASON_ODP_UNTRUSTED, "odp-untrusted" },
+	{ PINREG_REASON_ODP_GRANULARITY, "odp-granularity" },
+	{ PINREG_REASON_ODP_UNTESTED, "odp-untested" },
+	{ PINREG_REASON_UNALIGNED, "unaligned" },
+	{ PINREG_REASON_METHOD_UNAVAILABLE, "method-unavailable" },
+	{ PINREG_REASON_MEMLOCK, "memlock" },
+	{ PINREG_REASON_TOO_LONG, "too-long" },
+	{ PINREG_REASON_VERBS, "verbs" },
+	{ PINREG_REASON_FENCED, "fenced" },
+	{ PINREG_REASON_PAST_END, "past-end" },
+	{ PINREG_REASON_FILE_NOT_REGULAR, "file-not-regular" },
+	{ PINREG_REASON_FILE_SYMLINK, "file-symlink" },
+	{ PINREG_REASON_FILE_NOT_DAX, "file-not-dax" },
+	{ PINREG_REASON_FILE_OVERLAY, "file-overlay" },
+	{ PINREG_REASON_FILE_IN_USE, "file-in-use" },
+	{ PINREG_REASON_FILE_LEASE_DENIED, "file-lease-denied" },
+	{ PINREG_REASON_FILE_LEASE_UNSUPPORTED, "file-lease-unsupported" },
+	{ PINREG_REASON_FILE_NO_SPACE, "file-no-space" },
+	{ PINREG_REASON_FILE_SIZE, "file-size" },
+	{ PINREG_REASON_FILE_EXTENTS, "file-extents" },
+	{ PINREG_REASON_FILE_SYSTEM_CALL, "file-system-call" },
+	{ PINREG_REASON_FILE_TAKEN, "file-taken" },
+	{ PINREG_REASON_FILE_SHRUNK, "file-shrunk" },
+	{ PINREG_REASON_FILE_REPLACED, "file-replaced" },
+};
+
+const char *pinreg_reason_name(enum pinreg_reason reason)
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].reason == reason)
+			return names[i].name;
+	return "?";
+}
+
+const char *pinreg_method_name(enum pinreg_method method)
+{
+	static const char *const words[] = { "auto", "pin", "odp", "staged", "dmabuf", "refuse" };
+	return method <= PINREG_METHOD_REFUSE ? words[method] : "?";
+}
+
+/* What the sentences are made with: every buffer is bounded. */
+struct sentence {
+	char *buf;
+	size_t len;
+};
+
+static int say(const struct sentence *out, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int say(const struct sentence *out, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int length = vsnprintf(out->buf, out->len, format, args);
+	va_end(args);
+	return length < 0 ? -EINVAL : length;
+}
+
+static const char *missing_right(uint64_t prot)
+{
+	if (prot & PINREG_PROT_WRITE)
+		return prot & PINREG_PROT_READ ? "readable or writable" : "writable";
+	return "readable";
+}
+
+static int say_choice(const struct pinreg_why *why, const struct sentence *out)
+{
+	switch (why->reason) {
+	case PINREG_REASON_PIN_MEMORY:
+		return say(out, "%s memory can be pinned; %" PRIu64 " bytes are",
+			   pinreg_kind_name(why->kind), why->wanted);
+	case PINREG_REASON_PIN_READ_ONLY:
+		return say(out,
+			   "page cache can be pinned as nobody asked to write; %" PRIu64
+			   " bytes are",
+			   why->wanted);
+	case PINREG_REASON_ODP_FSDAX:
+		return say(out,
+			   "the kernel refuses to pin DAX files, and on-demand paging moved the "
+			   "right bytes in the data test at MTU %u",
+			   why->mtu);
+	case PINREG_REASON_ODP_PAGECACHE:
+		return say(out,
+			   "the kernel refuses to pin writable page cache, and on-demand paging "
+			   "moved the right bytes in the data test at MTU %u",
+			   why->mtu);
+	case PINREG_REASON_ODP_REQUESTED:
+		return say(out,
+			   "on-demand paging was asked for and moved the right bytes in the data "
+			   "test at MTU %u",
+			   why->mtu);
+	default:
+		return say(out, "no reason is known");
+	}
+}
+
+static int say_odp(const struct pinreg_why *why, const struct sentence *out)
+{
+	const char *kind = pinreg_kind_name(why->kind);
+	switch (why->reason) {
+	case PINREG_REASON_ODP_MISSING:
+		return say(out,
+			   "%s memory needs on-demand paging here, and the device does not have it "
+			   "for the operations asked for",
+			   kind);
+	case PINREG_REASON_ODP_UNTRUSTED:
+		return say(
+			out,
+			"%s memory needs on-demand paging here, and the data test found %u wrong "
+			"bytes even in whole pages at MTU %u",
+			kind, why->wrong, why->mtu);
+	case PINREG_REASON_ODP_GRANULARITY:
+		return say(
+			out,
+			"%s memory needs on-demand paging here, which this device does right for "
+			"whole pages only (%u wrong bytes in the data test at MTU %u): promise "
+			"page granularity",
+			kind, why->wrong, why->mtu);
+	default:
+		return say(out,
+			   "%s memory needs on-demand paging here, and its data test could not be "
+			   "run: %s",
+			   kind, strerror(why->os_error));
+	}
+}
+
+static int say_refusal(const struct pinreg_why *why, const struct sentence *out)
+{
+	uint64_t from = why->addr, to = why->addr + why->length;
+	switch (why->reason) {
+	case PINREG_REASON_BAD_RANGE:
+		return say(out, "there is no range of %" PRIu64 " bytes at 0x%" PRIx64, why->length,
+			   from);
+	case PINREG_REASON_BAD_OPTION:
+		return say(out, "an option is unknown or contradicts another (flags 0x%" PRIx64 ")",
+			   why->wanted);
+	case PINREG_REASON_HOLE:
+		return say(out, "nothing is mapped at 0x%" PRIx64 "-0x%" PRIx64, from, to);
+	case PINREG_REASON_PROTECTION:
+		return say(out, "0x%" PRIx64 "-0x%" PRIx64 " (%s) is not %s", from, to,
+			   pinreg_kind_name(why->kind), missing_right(why->wanted));
+	case PINREG_REASON_PRIVATE_FILE:
+		return say(out,
+			   "0x%" PRIx64 "-0x%" PRIx64
+			   " is a private mapping of a file: remote writes "
+			   "would land in copies and never reach the file",
+			   from, to);
+	case PINREG_REASON_SPECIAL:
+		return say(out, "0x%" PRIx64 "-0x%" PRIx64 " is memory that no device may reach",
+			   from, to);
+	case PINREG_REASON_UNKNOWN_FILE:
+		return say(out,
+			   "0x%" PRIx64 "-0x%" PRIx64
+			   " maps a file that could not be looked at (deleted, "
+			   "and not open here)",
+			   from, to);
+	case PINREG_REASON_PIN_IMPOSSIBLE:
+		return say(out,
+			   "the kernel does not pin 0x%" PRIx64 "-0x%" PRIx64
+			   " (%s) for this access",
+			   from, to, pinreg_kind_name(why->kind));
+	case PINREG_REASON_UNALIGNED:
+		return say(out,
+			   "0x%" PRIx64 "-0x%" PRIx64 " is not made of whole pages of %" PRIu64
+			   " bytes, as page granularity needs",
+			   from, to, why->limit);
+	case PINREG_REASON_METHOD_UNAVAILABLE:
+		return say(out, "this version cannot do the method '%s'",
+			   pinreg_method_name((enum pinreg_method)why->wanted));
+	case PINREG_REASON_MEMLOCK:
+		return say(out,
+			   "RLIMIT_MEMLOCK is %" PRIu64 " bytes, %" PRIu64
+			   " are pinned and %" PRIu64
+			   " more were wanted: raise the limit or give CAP_IPC_LOCK",
+			   why->limit, why->used, why->wanted);
+	case PINREG_REASON_TOO_LONG:
+		return say(out,
+			   "%" PRIu64
+			   " bytes are more than the device's largest region of %" PRIu64,
+			   why->wanted, why->limit);
+	case PINREG_REASON_VERBS:
+		return say(out,
+			   "the kernel refused the registration of %" PRIu64 " bytes at 0x%" PRIx64
+			   ": %s",
+			   why->length, from, strerror(why->os_error));
+	case PINREG_REASON_FENCED:
+		return say(out, "the file is not held at the moment (its lease was broken)");
+	case PINREG_REASON_PAST_END:
+		return say(out,
+			   "0x%" PRIx64 "-0x%" PRIx64
+			   " lies behind the end of the mapped file (%" PRIu64 " bytes)",
+			   from, to, why->limit);
+	default:
+		return say_odp(why, out);
+	}
+}
+
+static int say_file(const struct pinreg_why *why, const struct sentence *out)
+{
+	switch (why->reason) {
+	case PINREG_REASON_FILE_NOT_REGULAR:
+		return say(out, "it is not a regular file");
+	case PINREG_REASON_FILE_SYMLINK:
+		return say(out, "it is a symbolic link, which is not followed");
+	case PINREG_REASON_FILE_NOT_DAX:
+		return say(out, "the file is not in DAX state, and page cache was not allowed");
+	case PINREG_REASON_FILE_OVERLAY:
+		return say(out, "it lies on overlayfs, whose leases do not hold for mappings");
+	case PINREG_REASON_FILE_IN_USE:
+		return say(out, "somebody else has the file open or mapped (try fuser)");
+	case PINREG_REASON_FILE_LEASE_DENIED:
+		return say(out, "only the file's owner or CAP_LEASE may take a lease on it");
+	case PINREG_REASON_FILE_LEASE_UNSUPPORTED:
+		return say(out, "the filesystem does not support leases: %s",
+			   strerror(why->os_error));
+	case PINREG_REASON_FILE_NO_SPACE:
+		return say(out, "no room for %" PRIu64 " bytes: %s", why->wanted,
+			   strerror(why->os_error));
+	case PINREG_REASON_FILE_SIZE:
+		return say(out,
+			   "a length of %" PRIu64
+			   " bytes is not possible: it must be whole pages of "
+			   "%" PRIu64 " bytes, and not zero",
+			   why->wanted, why->limit);
+	case PINREG_REASON_FILE_EXTENTS:
+		return say(out,
+			   "after preparing, %" PRIu64 " bytes at offset %" PRIu64
+			   " are not plainly written blocks (FIEMAP flags 0x%" PRIx64 ")",
+			   why->length, why->addr, why->wanted);
+	case PINREG_REASON_FILE_TAKEN:
+		return say(out,
+			   "somebody opened or truncated the file while it was being prepared");
+	case PINREG_REASON_FILE_SHRUNK:
+		return say(out, "the file came back with %" PRIu64 " of %" PRIu64 " bytes",
+			   why->used, why->wanted);
+	case PINREG_REASON_FILE_REPLACED:
+		return say(out, "the path leads to another file now, or to none");
+	default:
+		return say(out, "%s failed: %s", why->step[0] ? why->step : "a system call",
+			   strerror(why->os_error));
+	}
+}
+
+int pinreg_why_describe(const struct pinreg_why *why, char *buf, size_t len)
+{
+	if (!why || (!buf && len))
+		return -EINVAL;
+	struct sentence out = { buf, len };
+	if (why->reason < PINREG_REASON_BAD_RANGE)
+		return say_choice(why, &out);
+	if (why->reason < PINREG_REASON_FILE_NOT_REGULAR)
+		return say_refusal(why, &out);
+	return say_file(why, &out);
+}
+
+int pinreg_plan_describe(const struct pinreg_plan *plan, char *buf, size_t len)
+{
+	char why[512];
+	if (!plan || (!buf && len) || pinreg_why_describe(&plan->why, why, sizeof(why)) < 0)
+		return -EINVAL;
+	struct sentence out = { buf, len };
+	if (plan->method == PINREG_METHOD_REFUSE)
+		return say(&out, "refused: %s", why);
+	bool pages = plan->method == PINREG_METHOD_ODP && plan->odp_trust == PINREG_TRUST_PAGE;
+	return say(&out, "%s: %s%s", pinreg_method_name(plan->method), why,
+		   pages ? " (whole pages only)" : "");
+}

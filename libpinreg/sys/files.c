@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * files.c -- opening, looking at, resizing and reading the extents of files.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "pinreg_config.h"
+#include "sys/real.h"
+
+#ifndef PINREG_HAVE_STATX_ATTR_DAX
+#define STATX_ATTR_DAX 0x00200000
+#endif
+
+int pinreg_real_file_open(int dirfd, const char *path, int flags, mode_t mode)
+{
+	int fd = openat(dirfd, path, flags, mode);
+	return fd < 0 ? -errno : fd;
+}
+
+int pinreg_real_file_close(int fd)
+{
+	return close(fd) ? -errno : 0;
+}
+
+int pinreg_real_file_look(int fd, struct pinreg_file_look *out)
+{
+	struct statx stat;
+	struct statfs fs;
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &stat))
+		return -errno;
+	if (fstatfs(fd, &fs))
+		return -errno;
+	*out = (struct pinreg_file_look){
+		.mode = stat.stx_mode,
+		.size = stat.stx_size,
+		.device = makedev(stat.stx_dev_major, stat.stx_dev_minor),
+		.inode = stat.stx_ino,
+		.dax = stat.stx_attributes & stat.stx_attributes_mask & STATX_ATTR_DAX,
+		.overlay = fs.f_type == OVERLAYFS_SUPER_MAGIC,
+		.tmpfs = fs.f_type == TMPFS_MAGIC,
+		.block_size = (unsigned int)fs.f_bsize,
+	};
+	return 0;
+}
+
+int pinreg_real_path_look(int dirfd, const char *path, uint64_t *device, uint64_t *inode)
+{
+	struct statx stat;
+	if (statx(dirfd, path, AT_SYMLINK_NOFOLLOW, STATX_INO, &stat))
+		return -errno;
+	*device = makedev(stat.stx_dev_major, stat.stx_dev_minor);
+	*inode = stat.stx_ino;
+	return 0;
+}
+
+int pinreg_real_file_unlink(int dirfd, const char *path)
+{
+	return unlinkat(dirfd, path, 0) ? -errno : 0;
+}
+
+int pinreg_real_file_allocate(int fd, int mode, uint64_t offset, uint64_t length)
+{
+	int status;
+	do {
+		status = fallocate(fd, mode, (off_t)offset, (off_t)length);
+	} while (status && errno == EINTR);
+	return status ? -errno : 0;
+}
+
+int pinreg_real_file_resize(int fd, uint64_t size)
+{
+	return ftruncate(fd, (off_t)size) ? -errno : 0;
+}
+
+int pinreg_real_file_zero(int fd, uint64_t offset, uint64_t length)
+{
+	static const char zeros[64 << 10];
+	while (length) {
+		size_t part = length < sizeof(zeros) ? (size_t)length : sizeof(zeros);
+		ssize_t done = pwrite(fd, zeros, part, (off_t)offset);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		offset += (uint64_t)done;
+		length -= (uint64_t)done;
+	}
+	return 0;
+}
+
+int pinreg_real_file_sync(int fd)
+{
+	return fsync(fd) ? -errno : 0;
+}
+
+int pinreg_real_file_extents(int fd, struct fiemap *map)
+{
+	return ioctl(fd, FS_IOC_FIEMAP, map) ? -errno : 0;
+}

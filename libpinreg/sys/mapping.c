@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mapping.c -- mapping files, filling mappings.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "pinreg_config.h"
+#include "sys/real.h"
+
+#ifndef PINREG_HAVE_MADV_POPULATE
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+int pinreg_real_map(int fd, uint64_t length, bool sync, void **out)
+{
+	/* MAP_SYNC is only looked at together with MAP_SHARED_VALIDATE */
+	int flags = sync ? MAP_SHARED_VALIDATE | MAP_SYNC : MAP_SHARED;
+	void *addr = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, fd, 0);
+	if (addr == MAP_FAILED)
+		return -errno;
+	*out = addr;
+	return 0;
+}
+
+int pinreg_real_map_anonymous(uint64_t length, void **out)
+{
+	void *addr = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (addr == MAP_FAILED)
+		return -errno;
+	*out = addr;
+	return 0;
+}
+
+int pinreg_real_unmap(void *addr, uint64_t length)
+{
+	return munmap(addr, length) ? -errno : 0;
+}
+
+int pinreg_real_populate(void *addr, uint64_t length, bool write)
+{
+	int status;
+	do {
+		status = madvise(addr, length, write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+	} while (status && errno == EINTR);
+	return status ? -errno : 0;
+}

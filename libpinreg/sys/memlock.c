@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * memlock.c -- how much this process may pin and has pinned.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sys/real.h"
+
+static bool has_ipc_lock(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	if (syscall(SYS_capget, &header, data))
+		return false;
+	return data[0].effective & (1u << CAP_IPC_LOCK);
+}
+
+/* VmPin of /proc/self/status, in bytes. Older kernels without it: 0. */
+static int read_pinned(uint64_t *out)
+{
+	char text[4096];
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ssize_t got = read(fd, text, sizeof(text) - 1);
+	int status = got < 0 ? -errno : 0;
+	close(fd);
+	if (status)
+		return status;
+	text[got] = 0;
+	const char *line = strstr(text, "\nVmPin:");
+	*out = line ? strtoull(line + strlen("\nVmPin:"), NULL, 10) * 1024 : 0;
+	return 0;
+}
+
+int pinreg_real_memlock(struct pinreg_memlock *out)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_MEMLOCK, &limit))
+		return -errno;
+	if (limit.rlim_cur == RLIM_INFINITY || has_ipc_lock()) {
+		*out = (struct pinreg_memlock){ .limit = UINT64_MAX };
+		return 0;
+	}
+	struct pinreg_memlock lock = { .limit = limit.rlim_cur };
+	int status = read_pinned(&lock.used);
+	if (!status)
+		*out = lock;
+	return status;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * real.h -- the functions of the real table, one for each member of struct
+ * pinreg_sys, named after it.
+ */
+#ifndef PINREG_SYS_REAL_H
+#define PINREG_SYS_REAL_H
+
+#include "sys/sys.h"
+
+int pinreg_real_device_query(struct ibv_context *context, struct ibv_device_attr_ex *out);
+int pinreg_real_port_query(struct ibv_context *context, unsigned int port,
+			   struct ibv_port_attr *out);
+int pinreg_real_mr_register(struct ibv_pd *pd, void *addr, size_t length, unsigned int access,
+			    struct ibv_mr **out);
+int pinreg_real_mr_deregister(struct ibv_mr *mr);
+int pinreg_real_loop_open(struct ibv_pd *pd, unsigned int port, struct pinreg_loop **out);
+int pinreg_real_loop_write(struct pinreg_loop *loop, const struct ibv_mr *local,
+			   uint64_t local_addr, uint32_t rkey, uint64_t remote_addr,
+			   uint32_t length);
+int pinreg_real_loop_read(struct pinreg_loop *loop, const struct ibv_mr *local, uint64_t local_addr,
+			  uint32_t rkey, uint64_t remote_addr, uint32_t length);
+void pinreg_real_loop_close(struct pinreg_loop *loop);
+int pinreg_real_maps_begin(struct pinreg_maps *maps);
+int pinreg_real_maps_find(struct pinreg_maps *maps, uint64_t addr, struct pinreg_mapping *out);
+void pinreg_real_maps_end(struct pinreg_maps *maps);
+void pinreg_real_mapped_file(const struct pinreg_mapping *mapping, struct pinreg_mapped_file *out);
+int pinreg_real_memlock(struct pinreg_memlock *out);
+int pinreg_real_file_open(int dirfd, const char *path, int flags, mode_t mode);
+int pinreg_real_file_close(int fd);
+int pinreg_real_file_look(int fd, struct pinreg_file_look *out);
+int pinreg_real_path_look(int dirfd, const char *path, uint64_t *device, uint64_t *inode);
+int pinreg_real_file_unlink(int dirfd, const char *path);
+int pinreg_real_file_allocate(int fd, int mode, uint64_t offset, uint64_t length);
+int pinreg_real_file_resize(int fd, uint64_t size);
+int pinreg_real_file_zero(int fd, uint64_t offset, uint64_t length);
+int pinreg_real_file_sync(int fd);
+int pinreg_real_file_extents(int fd, struct fiemap *map);
+int pinreg_real_map(int fd, uint64_t length, bool sync, void **out);
+int pinreg_real_map_anonymous(uint64_t length, void **out);
+int pinreg_real_unmap(void *addr, uint64_t length);
+int pinreg_real_populate(void *addr, uint64_t length, bool write);
+int pinreg_real_persist_open(int fd, void *addr, uint64_t length, bool map_sync,
+			     struct pinreg_persist **out);
+int pinreg_real_persist_range(struct pinreg_persist *persist, void *addr, uint64_t length);
+void pinreg_real_persist_close(struct pinreg_persist *persist);
+int pinreg_real_lease_take(int fd, int signal, pid_t thread);
+int pinreg_real_lease_get(int fd, int *type);
+int pinreg_real_lease_release(int fd);
+int pinreg_real_signal_open(int signal);
+int pinreg_real_signal_next(int fd, int *leased_fd);
+int pinreg_real_event_open(void);
+int pinreg_real_event_raise(int fd);
+int pinreg_real_event_clear(int fd);
+int pinreg_real_inotify_open(void);
+int pinreg_real_inotify_watch(int inotify, int fd);
+int pinreg_real_inotify_unwatch(int inotify, int watch);
+int pinreg_real_inotify_drain(int inotify);
+int pinreg_real_wait(int event, int inotify, int signal, int timeout_ms, struct pinreg_wakeup *out);
+pid_t pinreg_real_thread_id(void);
+uint64_t pinreg_real_now_ns(void);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sys.h -- the only way from the library to verbs and the operating system.
+ *
+ * Every function returns 0 (or a count, or a descriptor) or -errno and keeps
+ * no state of its own. Tests put a table of their own into a domain: to make
+ * the n-th call fail, or to run the logic where there is no device.
+ */
+#ifndef PINREG_SYS_SYS_H
+#define PINREG_SYS_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <infiniband/verbs.h>
+
+#include "sys/maps.h"
+
+struct fiemap;
+struct pinreg_loop;
+struct pinreg_persist;
+
+/* What a process may pin. Bytes. */
+struct pinreg_memlock {
+	uint64_t limit; /* UINT64_MAX: none (RLIM_INFINITY or CAP_IPC_LOCK) */
+	uint64_t used;	/* VmPin; not read (0) where there is no limit */
+};
+
+/* What file_look finds out about an open file. */
+struct pinreg_file_look {
+	mode_t mode;
+	uint64_t size;
+	uint64_t device; /* st_dev */
+	uint64_t inode;
+	bool dax;
+	bool overlay;
+	bool tmpfs;
+	unsigned int block_size;
+};
+
+/* What wakes the watcher. fd is -1 where nothing of the kind came. */
+struct pinreg_wakeup {
+	bool command; /* the eventfd was written */
+	bool inotify; /* some watched inode was closed */
+	bool signals; /* signals wait: take them with signal_next() */
+};
+
+struct pinreg_sys {
+	/* verbs */
+	int (*device_query)(struct ibv_context *context, struct ibv_device_attr_ex *out);
+	int (*port_query)(struct ibv_context *context, unsigned int port,
+			  struct ibv_port_attr *out);
+	int (*mr_register)(struct ibv_pd *pd, void *addr, size_t length, unsigned int access,
+			   struct ibv_mr **out);
+	int (*mr_deregister)(struct ibv_mr *mr);
+
+	/*
+	 * a reliable connection of the device to itself, for the data test.
+	 * Both transfers wait for the completion; -EREMOTEIO where it is an
+	 * error, -ETIMEDOUT where there is none.
+	 */
+	int (*loop_open)(struct ibv_pd *pd, unsigned int port, struct pinreg_loop **out);
+	int (*loop_write)(struct pinreg_loop *loop, const struct ibv_mr *local, uint64_t local_addr,
+			  uint32_t rkey, uint64_t remote_addr, uint32_t length);
+	int (*loop_read)(struct pinreg_loop *loop, const struct ibv_mr *local, uint64_t local_addr,
+			 uint32_t rkey, uint64_t remote_addr, uint32_t length);
+	void (*loop_close)(struct pinreg_loop *loop);
+
+	/* the process's memory map */
+	int (*maps_begin)(struct pinreg_maps *maps);
+	/* the first mapping that ends behind addr; -ENOENT: none */
+	int (*maps_find)(struct pinreg_maps *maps, uint64_t addr, struct pinreg_mapping *out);
+	void (*maps_end)(struct pinreg_maps *maps);
+	void (*mapped_file)(const struct pinreg_mapping *mapping, struct pinreg_mapped_file *out);
+	int (*memlock)(struct pinreg_memlock *out);
+
+	/* files */
+	int (*file_open)(int dirfd, const char *path, int flags, mode_t mode);
+	int (*file_close)(int fd);
+	int (*file_look)(int fd, struct pinreg_file_look *out);
+	/* the inode and device that path leads to now, links not followed */
+	int (*path_look)(int dirfd, const char *path, uint64_t *device, uint64_t *inode);
+	int (*file_unlink)(int dirfd, const char *path);
+	int (*file_allocate)(int fd, int mode, uint64_t offset, uint64_t length);
+	int (*file_resize)(int fd, uint64_t size);
+	int (*file_zero)(int fd, uint64_t offset, uint64_t length); /* by writing zeros */
+	int (*file_sync)(int fd);
+	int (*file_extents)(int fd, struct fiemap *map);
+
+	/* mappings */
+	int (*map)(int fd, uint64_t length, bool sync, void **out);
+	int (*map_anonymous)(uint64_t length, void **out);
+	int (*unmap)(void *addr, uint64_t length);
+	int (*populate)(void *addr, uint64_t length, bool write);
+	int (*persist_open)(int fd, void *addr, uint64_t length, bool map_sync,
+			    struct pinreg_persist **out);
+	int (*persist_range)(struct pinreg_persist *persist, void *addr, uint64_t length);
+	void (*persist_close)(struct pinreg_persist *persist);
+
+	/* leases: see docs/kernel-facts.md, "Leases" */
+	int (*lease_take)(int fd, int signal, pid_t thread);
+	int (*lease_get)(int fd, int *type); /* F_WRLCK, F_RDLCK or F_UNLCK */
+	int (*lease_release)(int fd);
+
+	/* the watcher's sources */
+	int (*signal_open)(int signal);		    /* blocks it and SIGIO in the calling thread */
+	int (*signal_next)(int fd, int *leased_fd); /* -EAGAIN: none; *leased_fd -1: overflow */
+	int (*event_open)(void);
+	int (*event_raise)(int fd);
+	int (*event_clear)(int fd);
+	int (*inotify_open)(void);
+	int (*inotify_watch)(int inotify, int fd); /* closes of the inode behind fd */
+	int (*inotify_unwatch)(int inotify, int watch);
+	int (*inotify_drain)(int inotify);
+	int (*wait)(int event, int inotify, int signal, int timeout_ms, struct pinreg_wakeup *out);
+	pid_t (*thread_id)(void);
+	uint64_t (*now_ns)(void); /* CLOCK_MONOTONIC */
+};
+
+/* The real one. */
+extern const struct pinreg_sys pinreg_sys_real;
+
+#endif

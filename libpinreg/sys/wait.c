@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * wait.c -- what the watcher sleeps on: signals, commands, closed files.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sys/real.h"
+
+int pinreg_real_signal_open(int signal)
+{
+	/*
+	 * SIGIO too: the kernel sends it, without a descriptor, when the queue
+	 * of real-time signals is full, and its default is to end the process.
+	 */
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	sigaddset(&set, SIGIO);
+	int status = pthread_sigmask(SIG_BLOCK, &set, NULL);
+	if (status)
+		return -status;
+	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+int pinreg_real_signal_next(int fd, int *leased_fd)
+{
+	struct signalfd_siginfo info;
+	ssize_t got = read(fd, &info, sizeof(info));
+	if (got < 0)
+		return -errno;
+	*leased_fd = info.ssi_signo == SIGIO ? -1 : info.ssi_fd;
+	return 0;
+}
+
+int pinreg_real_event_open(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+int pinreg_real_event_raise(int fd)
+{
+	/* EAGAIN: the counter is full, so the reader will wake anyway */
+	return eventfd_write(fd, 1) && errno != EAGAIN ? -errno : 0;
+}
+
+int pinreg_real_event_clear(int fd)
+{
+	eventfd_t count;
+	return eventfd_read(fd, &count) && errno != EAGAIN ? -errno : 0;
+}
+
+int pinreg_real_inotify_open(void)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+int pinreg_real_inotify_watch(int inotify, int fd)
+{
+	/* through the descriptor, so that it is this inode even if it was renamed */
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	int watch = inotify_add_watch(inotify, path, IN_CLOSE | IN_ATTRIB);
+	return watch < 0 ? -errno : watch;
+}
+
+int pinreg_real_inotify_unwatch(int inotify, int watch)
+{
+	return inotify_rm_watch(inotify, watch) ? -errno : 0;
+}
+
+int pinreg_real_inotify_drain(int inotify)
+{
+	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	ssize_t got;
+	do {
+		got = read(inotify, buffer, sizeof(buffer));
+	} while (got > 0 || (got < 0 && errno == EINTR));
+	return got < 0 && errno != EAGAIN ? -errno : 0;
+}
+
+int pinreg_real_wait(int event, int inotify, int signal, int timeout_ms, struct pinreg_wakeup *out)
+{
+	struct pollfd polls[] = {
+		{ .fd = event, .events = POLLIN },
+		{ .fd = inotify, .events = POLLIN },
+		{ .fd = signal, .events = POLLIN },
+	};
+	if (poll(polls, sizeof(polls) / sizeof(polls[0]), timeout_ms) < 0 && errno != EINTR)
+		return -errno;
+	*out = (struct pinreg_wakeup){
+		.command = polls[0].revents,
+		.inotify = polls[1].revents,
+		.signals = polls[2].revents,
+	};
+	return 0;
+}
+
+pid_t pinreg_real_thread_id(void)
+{
+	return gettid();
+}
+
+uint64_t pinreg_real_now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
