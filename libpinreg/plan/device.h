@@ -30,6 +30,7 @@ struct pinreg_device {
 	unsigned int memory_windows;
 	uint64_t max_mr_size;
 	uint64_t max_mr;
+	uint64_t node_guid; /* network byte order */
 };
 
 /* Ask the device. 0, -EINVAL (no such port), or the -errno of asking. */

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "sys/real.h"
@@ -24,6 +25,7 @@
 #define LOOP_DEADLINE_NS 5000000000ull
 
 #define LOOP_PSN 0x1f2e3d
+#define LOOP_GIDS 256 /* as many as an address vector can name */
 #define LOOP_BUSY_POLLS 200
 #define LOOP_NAP_NS 20000
 
@@ -62,7 +64,7 @@ static int gid_choose(struct ibv_context *context, unsigned int port, int count,
 {
 	int best_rank = 0;
 
-	for (int i = 0; i < count && best_rank < 4; i++) {
+	for (int i = 0; i < count && i < LOOP_GIDS && best_rank < 4; i++) {
 		struct ibv_gid_entry entry;
 
 		if (ibv_query_gid_ex(context, port, (uint32_t)i, &entry, 0))
