@@ -20,13 +20,14 @@ struct pinreg_mapping {
 	unsigned int dev_minor;
 	unsigned int prot; /* PINREG_PROT_* */
 	bool shared;
-	unsigned int page_size; /* 0: not told (the text form does not) */
-	char name[PATH_MAX];
+	/* bytes; the text form knows no better than that of ordinary pages */
+	unsigned int page_size;
+	char name[PATH_MAX]; /* also empty where the path is longer than that */
 };
 
 /*
- * A look at the map. With the ioctl the file is asked for each mapping; where
- * the kernel does not have it, the text is read once, at the first question.
+ * A look at the map. With the ioctl the kernel is asked for each mapping; where
+ * it does not have it, the text is read once, at the first question.
  */
 struct pinreg_maps {
 	int fd;
@@ -34,18 +35,30 @@ struct pinreg_maps {
 	char *buffer; /* of the fallback: the whole text */
 	size_t length;
 	size_t position; /* where the next line starts */
+	uint64_t passed; /* the end of the last mapping before it */
 };
 
-/* What can be found out about the file behind a mapping. */
+/*
+ * What can be found out about the file behind a mapping. Not meaningful for a
+ * mapping without a file: pinreg_mapping_has_file() tells.
+ */
 struct pinreg_mapped_file {
-	bool found; /* false: it could not be looked at (deleted, no rights) */
+	bool found;    /* false: it could not be looked at (deleted, no rights) */
 	bool dax;
 	bool hugetlb;  /* lives on hugetlbfs */
 	bool shmem;    /* lives on tmpfs or the kernel's internal shmem mount */
-	bool device;   /* a character device */
+	bool device;   /* a character device, or memory of the kernel in a file's shape */
 	bool devdax;   /* one of the dax subsystem */
 	bool secret;   /* memfd_secret */
-	uint64_t size; /* bytes */
+	bool anonymous; /* a file in name only: nobody else can map it */
+	unsigned int page_size; /* of hugetlb and devdax; 0: that of the mapping is right */
+	uint64_t size; /* bytes; 0 also where it could not be found out */
 };
+
+/* Anonymous memory and the kernel's own mappings have neither inode nor device. */
+static inline bool pinreg_mapping_has_file(const struct pinreg_mapping *mapping)
+{
+	return mapping->inode || mapping->dev_major || mapping->dev_minor;
+}
 
 #endif
