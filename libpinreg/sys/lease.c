@@ -22,12 +22,6 @@ int pinreg_real_lease_take(int fd, int signal, pid_t thread)
 		return -errno;
 	if (fcntl(fd, F_SETLEASE, F_WRLCK))
 		return -errno;
-	/* F_SETLEASE makes the calling thread the owner if there was none */
-	if (fcntl(fd, F_SETOWN_EX, &owner)) {
-		int status = -errno;
-		fcntl(fd, F_SETLEASE, F_UNLCK);
-		return status;
-	}
 	return 0;
 }
 

@@ -43,16 +43,16 @@ struct pinreg_maps {
  * mapping without a file: pinreg_mapping_has_file() tells.
  */
 struct pinreg_mapped_file {
-	bool found;    /* false: it could not be looked at (deleted, no rights) */
+	bool found; /* false: it could not be looked at (deleted, no rights) */
 	bool dax;
-	bool hugetlb;  /* lives on hugetlbfs */
-	bool shmem;    /* lives on tmpfs or the kernel's internal shmem mount */
-	bool device;   /* a character device, or memory of the kernel in a file's shape */
-	bool devdax;   /* one of the dax subsystem */
-	bool secret;   /* memfd_secret */
-	bool anonymous; /* a file in name only: nobody else can map it */
+	bool hugetlb;		/* lives on hugetlbfs */
+	bool shmem;		/* lives on tmpfs or the kernel's internal shmem mount */
+	bool device;		/* a character device, or memory of the kernel in a file's shape */
+	bool devdax;		/* one of the dax subsystem */
+	bool secret;		/* memfd_secret */
+	bool anonymous;		/* a file in name only: nobody else can map it */
 	unsigned int page_size; /* of hugetlb and devdax; 0: that of the mapping is right */
-	uint64_t size; /* bytes; 0 also where it could not be found out */
+	uint64_t size;		/* bytes; 0 also where it could not be found out */
 };
 
 /* Anonymous memory and the kernel's own mappings have neither inode nor device. */

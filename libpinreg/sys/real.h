@@ -55,7 +55,7 @@ int pinreg_real_event_clear(int fd);
 int pinreg_real_inotify_open(void);
 int pinreg_real_inotify_watch(int inotify, int fd);
 int pinreg_real_inotify_unwatch(int inotify, int watch);
-int pinreg_real_inotify_drain(int inotify);
+int pinreg_real_inotify_next(int inotify, int *watches, unsigned int room);
 int pinreg_real_wait(int event, int inotify, int signal, int timeout_ms, struct pinreg_wakeup *out);
 pid_t pinreg_real_thread_id(void);
 uint64_t pinreg_real_now_ns(void);

@@ -114,7 +114,8 @@ struct pinreg_sys {
 	int (*inotify_open)(void);
 	int (*inotify_watch)(int inotify, int fd); /* closes of the inode behind fd */
 	int (*inotify_unwatch)(int inotify, int watch);
-	int (*inotify_drain)(int inotify);
+	/* the watches that saw something, -1: any may have; a count, 0: none is left */
+	int (*inotify_next)(int inotify, int *watches, unsigned int room);
 	int (*wait)(int event, int inotify, int signal, int timeout_ms, struct pinreg_wakeup *out);
 	pid_t (*thread_id)(void);
 	uint64_t (*now_ns)(void); /* CLOCK_MONOTONIC */

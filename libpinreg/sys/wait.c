@@ -79,14 +79,18 @@ int pinreg_real_inotify_unwatch(int inotify, int watch)
 	return inotify_rm_watch(inotify, watch) ? -errno : 0;
 }
 
-int pinreg_real_inotify_drain(int inotify)
+int pinreg_real_inotify_next(int inotify, int *watches, unsigned int room)
 {
-	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-	ssize_t got;
-	do {
-		got = read(inotify, buffer, sizeof(buffer));
-	} while (got > 0 || (got < 0 && errno == EINTR));
-	return got < 0 && errno != EAGAIN ? -errno : 0;
+	/* watches are on files, so no event carries a name */
+	struct inotify_event events[32];
+	size_t bytes = sizeof(events[0]) * (room < 32 ? room : 32);
+	ssize_t got = read(inotify, events, bytes);
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	int count = (int)((size_t)got / sizeof(events[0]));
+	for (int i = 0; i < count; i++)
+		watches[i] = events[i].mask & IN_Q_OVERFLOW ? -1 : events[i].wd;
+	return count;
 }
 
 int pinreg_real_wait(int event, int inotify, int signal, int timeout_ms, struct pinreg_wakeup *out)

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * extents.h -- the block map of a file, piece by piece.
+ */
+#ifndef PINREG_FILE_EXTENTS_H
+#define PINREG_FILE_EXTENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sys/sys.h"
+
+/* A stretch of the file, in bytes. flags: FIEMAP_EXTENT_*; a hole has none. */
+struct pinreg_extent {
+	uint64_t offset;
+	uint64_t length;
+	bool hole;
+	unsigned int flags;
+};
+
+/* Called in ascending order without gaps; a non-zero return ends the walk. */
+typedef int pinreg_extent_function(void *context, const struct pinreg_extent *extent);
+
+/*
+ * Walk over [0, length), reported exactly, gaps as holes. 0, what the function
+ * returned, or the -errno of FIEMAP (-EOPNOTSUPP: the filesystem has none).
+ */
+int pinreg_extents_walk(const struct pinreg_sys *sys, int fd, uint64_t length,
+			pinreg_extent_function *visit, void *context);
+
+#endif

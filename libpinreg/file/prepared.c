@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * prepared.c -- opening, looking at, mapping and closing a file.
+ */
+#include "file/prepared.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/why.h"
+
+/* Is it something to be opened at all? Looks without opening: no side effects. */
+static int check_kind(const struct pinreg_file_look *look, struct pinreg_why *why)
+{
+	if (S_ISLNK(look->mode))
+		return pinreg_why_set(why, PINREG_REASON_FILE_SYMLINK, -ELOOP);
+	if (S_ISDIR(look->mode))
+		return pinreg_why_set(why, PINREG_REASON_FILE_NOT_REGULAR, -EISDIR);
+	if (!S_ISREG(look->mode))
+		return pinreg_why_set(why, PINREG_REASON_FILE_NOT_REGULAR, -EINVAL);
+	if (look->overlay)
+		return pinreg_why_set(why, PINREG_REASON_FILE_OVERLAY, -EOPNOTSUPP);
+	return 0;
+}
+
+/* Look at what path is. -ENOENT: nothing (no *why then). */
+static int look_at_path(struct pinreg_prepared *file, struct pinreg_file_look *look,
+			struct pinreg_why *why)
+{
+	const struct pinreg_sys *sys = file->device->sys;
+	int fd = sys->file_open(file->dirfd, file->path, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (fd == -ENOENT)
+		return fd;
+	if (fd < 0)
+		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "open", fd);
+	int status = sys->file_look(fd, look);
+	sys->file_close(fd);
+	if (status)
+		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "statx", status);
+	return check_kind(look, why);
+}
+
+static int open_for_use(struct pinreg_prepared *file, const struct pinreg_file_opts *opts,
+			struct pinreg_why *why)
+{
+	const struct pinreg_sys *sys = file->device->sys;
+	/* O_NONBLOCK: another's lease must not make us wait for its break */
+	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	struct pinreg_file_look look;
+	int status = look_at_path(file, &look, why);
+	if (status == -ENOENT && opts->create && opts->length) {
+		file->fd = sys->file_open(file->dirfd, file->path, flags | O_CREAT | O_EXCL,
+					  opts->mode ? opts->mode : 0600);
+		file->created = file->fd >= 0;
+	} else if (status == -ENOENT) {
+		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "open", status);
+	} else if (status) {
+		return status;
+	} else {
+		file->fd = sys->file_open(file->dirfd, file->path, flags, 0);
+	}
+	if (file->fd == -EAGAIN)
+		return pinreg_why_set(why, PINREG_REASON_FILE_IN_USE, -EBUSY);
+	if (file->fd < 0)
+		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "open", file->fd);
+	return 0;
+}
+
+/* What was opened may be another inode than the one looked at: check again. */
+static int check_opened(struct pinreg_prepared *file, const struct pinreg_file_opts *opts,
+			struct pinreg_why *why)
+{
+	struct pinreg_file_look look;
+	int status = file->device->sys->file_look(file->fd, &look);
+	if (status)
+		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "statx", status);
+	status = check_kind(&look, why);
+	if (status)
+		return status;
+	if (!look.dax && !opts->allow_page_cache)
+		return pinreg_why_set(why, PINREG_REASON_FILE_NOT_DAX, -EOPNOTSUPP);
+
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	file->length = opts->length ? opts->length : look.size;
+	if (!file->length || file->length % page || file->length > INT64_MAX) {
+		pinreg_why_set(why, PINREG_REASON_FILE_SIZE, -EINVAL);
+		if (why) {
+			why->wanted = file->length;
+			why->limit = page;
+		}
+		return -EINVAL;
+	}
+	file->dax = look.dax;
+	file->tmpfs = look.tmpfs;
+	file->block_size = look.block_size;
+	file->st_dev = look.device;
+	file->inode = look.inode;
+	return 0;
+}
+
+int pinreg_prepared_open(struct pinreg_prepared *file, struct pinreg_device *device, int dirfd,
+			 const char *path, const struct pinreg_file_opts *opts,
+			 struct pinreg_why *why)
+{
+	*file = (struct pinreg_prepared){ .device = device, .dirfd = AT_FDCWD, .fd = -1 };
+	file->path = strdup(path);
+	if (!file->path)
+		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "strdup", -ENOMEM);
+	int status = 0;
+	if (path[0] != '/') {
+		/* of our own: the working directory and the caller's may change */
+		file->dirfd =
+			device->sys->file_open(dirfd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+		if (file->dirfd < 0)
+			status = pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "open",
+						 file->dirfd);
+	}
+	if (!status)
+		status = open_for_use(file, opts, why);
+	if (!status)
+		status = check_opened(file, opts, why);
+	if (status)
+		pinreg_prepared_close(file);
+	return status;
+}
+
+int pinreg_prepared_check_path(struct pinreg_prepared *file)
+{
+	uint64_t device, inode;
+	int status = file->device->sys->path_look(file->dirfd, file->path, &device, &inode);
+	if (status == -ENOENT || status == -ENOTDIR || status == -ELOOP)
+		return -ESTALE;
+	if (status)
+		return status;
+	return device == file->st_dev && inode == file->inode ? 0 : -ESTALE;
+}
+
+void pinreg_prepared_close(struct pinreg_prepared *file)
+{
+	const struct pinreg_sys *sys = file->device->sys;
+	if (file->persist)
+		sys->persist_close(file->persist);
+	if (file->addr)
+		sys->unmap(file->addr, file->length);
+	if (file->created && !pinreg_prepared_check_path(file))
+		sys->file_unlink(file->dirfd, file->path);
+	if (file->fd >= 0)
+		sys->file_close(file->fd);
+	if (file->dirfd >= 0)
+		sys->file_close(file->dirfd);
+	free(file->path);
+	*file = (struct pinreg_prepared){ .device = file->device, .dirfd = AT_FDCWD, .fd = -1 };
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * prepared.h -- a file that was opened, prepared and mapped. No thread, no
+ * lease: who calls this holds the lease while preparing.
+ */
+#ifndef PINREG_FILE_PREPARED_H
+#define PINREG_FILE_PREPARED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pinreg/file.h>
+
+#include "plan/device.h"
+
+struct pinreg_prepared {
+	struct pinreg_device *device;
+	int dirfd;  /* our own, or AT_FDCWD where path is absolute */
+	char *path; /* our own */
+	int fd;
+	bool created; /* by us, and nobody has seen it yet */
+	bool dax;
+	bool map_sync;
+	bool tmpfs;
+	unsigned int block_size;
+	uint64_t st_dev;
+	uint64_t inode;
+	void *addr;	 /* NULL until mapped */
+	uint64_t length; /* to be mapped, bytes */
+	uint64_t zeroed; /* by the last preparation */
+	uint64_t zeroed_offset;
+	uint64_t extents;
+	struct pinreg_persist *persist;
+};
+
+/* Asked between pieces of work; true ends it with PINREG_REASON_FILE_TAKEN. */
+struct pinreg_interrupt {
+	bool (*asked)(void *context);
+	void *context;
+};
+
+/*
+ * Open and look; nothing is changed but that a new file may come into being.
+ * 0, or -errno with *why and nothing left.
+ */
+int pinreg_prepared_open(struct pinreg_prepared *file, struct pinreg_device *device, int dirfd,
+			 const char *path, const struct pinreg_file_opts *opts,
+			 struct pinreg_why *why);
+
+/*
+ * Allocate, zero what is a hole or unwritten, sync, verify, map (the first
+ * time). ASSUMPTIONS: the write lease is held; why is not NULL. 0, or -errno
+ * with *why; the file then has the size it had.
+ */
+int pinreg_prepared_prepare(struct pinreg_prepared *file, const struct pinreg_interrupt *interrupt,
+			    struct pinreg_why *why);
+
+/* Does the path still lead here? 0, -ESTALE, or another -errno of looking. */
+int pinreg_prepared_check_path(struct pinreg_prepared *file);
+
+/*
+ * See that ODP was tested on this filesystem: a scratch file beside this one.
+ * Where a scratch file cannot be had, the device's own test has to do.
+ */
+void pinreg_prepared_test_odp(struct pinreg_prepared *file);
+
+/* Unmap and close. A file that was created and never prepared is removed. */
+void pinreg_prepared_close(struct pinreg_prepared *file);
+
+#endif

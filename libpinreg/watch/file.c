@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * file.c -- the public handle of a leased file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "base/opts.h"
+#include "base/why.h"
+#include "region/region.h"
+#include "watch/file.h"
+
+static int lease_refused(struct pinreg_why *why, int status)
+{
+	switch (status) {
+	case -EAGAIN:
+		return pinreg_why_set(why, PINREG_REASON_FILE_IN_USE, -EBUSY);
+	case -EACCES:
+		return pinreg_why_set(why, PINREG_REASON_FILE_LEASE_DENIED, -EACCES);
+	case -EINVAL:
+		pinreg_why_call(why, PINREG_REASON_FILE_LEASE_UNSUPPORTED, "F_SETLEASE", status);
+		why->error = -EOPNOTSUPP;
+		return -EOPNOTSUPP;
+	default:
+		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "F_SETLEASE", status);
+	}
+}
+
+/* While it is being prepared the watcher only notes a break. */
+static bool taken(void *context)
+{
+	struct pinreg_file *file = context;
+	pthread_mutex_lock(&file->watch->lock);
+	bool broken = file->broken;
+	pthread_mutex_unlock(&file->watch->lock);
+	return broken;
+}
+
+/* From here on the watcher takes it through its states, unless it was taken. */
+static int become_held(struct pinreg_file *file, struct pinreg_why *why)
+{
+	int status = 0;
+	pthread_mutex_lock(&file->watch->lock);
+	if (file->broken)
+		status = pinreg_why_set(why, PINREG_REASON_FILE_TAKEN, -EBUSY);
+	else
+		pinreg_watch_hold(file);
+	pthread_mutex_unlock(&file->watch->lock);
+	return status;
+}
+
+/* The lease comes before any change: it proves that nobody else has the file. */
+static int lease_and_prepare(struct pinreg_file *file, struct pinreg_why *why)
+{
+	struct pinreg_watch *watch = file->watch;
+	const struct pinreg_sys *sys = watch->device->sys;
+	struct pinreg_interrupt interrupt = { taken, file };
+	int status = pinreg_watch_add(watch, file);
+	if (status)
+		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "starting the watcher",
+				       status);
+	status = sys->lease_take(file->prepared.fd, watch->signal, watch->thread_id);
+	if (status)
+		status = lease_refused(why, status);
+	else
+		status = pinreg_prepared_prepare(&file->prepared, &interrupt, why);
+	if (!status)
+		status = become_held(file, why);
+	if (status) {
+		pinreg_watch_remove(watch, file);
+		sys->lease_release(file->prepared.fd);
+	}
+	return status;
+}
+
+static int open_file(struct pinreg_file *file, int dirfd, const char *path,
+		     const struct pinreg_file_opts *opts, struct pinreg_why *why)
+{
+	int status =
+		pinreg_prepared_open(&file->prepared, file->watch->device, dirfd, path, opts, why);
+	if (status)
+		return status;
+	pinreg_set_init(&file->regions);
+	status = lease_and_prepare(file, why);
+	if (status) {
+		pinreg_set_destroy(&file->regions);
+		pinreg_prepared_close(&file->prepared);
+	}
+	return status;
+}
+
+int pinreg_leased_open(struct pinreg_watch *watch, int dirfd, const char *path,
+		       const struct pinreg_file_opts *opts, struct pinreg_why *why,
+		       struct pinreg_file **out)
+{
+	struct pinreg_why unheard;
+	if (!why)
+		why = &unheard;
+	pinreg_why_set(why, PINREG_REASON_NONE, 0);
+	if (!path || !out)
+		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
+	struct pinreg_file_opts known;
+	if (pinreg_opts_read(opts, &known, sizeof(known)) ||
+	    known.on_shrink > PINREG_SHRINK_GIVE_UP || known.mode > 07777 ||
+	    (known.create && !known.length))
+		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
+
+	struct pinreg_file *file = calloc(1, sizeof(*file));
+	if (!file)
+		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "calloc", -ENOMEM);
+	file->watch = watch;
+	file->on_shrink = known.on_shrink;
+	file->inotify = -1;
+	int status = open_file(file, dirfd, path, &known, why);
+	if (status) {
+		free(file);
+		return status;
+	}
+	*out = file;
+	return 0;
+}
+
+int pinreg_file_register(struct pinreg_file *file, uint64_t offset, uint64_t length,
+			 const struct pinreg_region_opts *opts, struct pinreg_why *why,
+			 struct pinreg_region **out)
+{
+	if (!file || !out)
+		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
+	struct pinreg_prepared *prepared = &file->prepared;
+	if (offset >= prepared->length || length > prepared->length - offset) {
+		pinreg_why_set(why, PINREG_REASON_BAD_RANGE, -EINVAL);
+		if (why) {
+			why->addr = offset;
+			why->length = length;
+		}
+		return -EINVAL;
+	}
+	struct pinreg_region_place place = {
+		.device = file->watch->device,
+		.set = &file->regions,
+		.persist = prepared->persist,
+		.st_dev = prepared->st_dev,
+	};
+	pinreg_prepared_test_odp(prepared);
+	return pinreg_region_make(&place, (char *)prepared->addr + offset,
+				  length ? length : prepared->length - offset, opts, why, out);
+}
+
+int pinreg_file_ack(struct pinreg_file *file)
+{
+	if (!file)
+		return -EINVAL;
+	pthread_mutex_lock(&file->watch->lock);
+	bool wake = file->state == PINREG_FILE_BREAKING;
+	file->acked = wake;
+	pthread_mutex_unlock(&file->watch->lock);
+	if (wake)
+		pinreg_watch_wake(file->watch);
+	return 0;
+}
+
+int pinreg_file_query(struct pinreg_file *file, struct pinreg_file_info *out)
+{
+	if (!file || pinreg_info_check(out, offsetof(struct pinreg_file_info, dax)))
+		return -EINVAL;
+	const struct pinreg_prepared *prepared = &file->prepared;
+	struct pinreg_file_info info = {
+		.addr = prepared->addr,
+		.length = prepared->length,
+		.generation = pinreg_set_generation(&file->regions),
+		.dax = prepared->dax,
+		.map_sync = prepared->map_sync,
+		.device = prepared->st_dev,
+		.inode = prepared->inode,
+	};
+	pthread_mutex_lock(&file->watch->lock);
+	info.state = file->state;
+	info.zeroed = file->zeroed;
+	info.extents = file->extents;
+	pthread_mutex_unlock(&file->watch->lock);
+	pinreg_info_write(out, &info, sizeof(info));
+	return 0;
+}
+
+int pinreg_file_close(struct pinreg_file *file)
+{
+	if (!file)
+		return 0;
+	if (pinreg_set_count(&file->regions))
+		return -EBUSY;
+	struct pinreg_watch *watch = file->watch;
+	pinreg_watch_remove(watch, file);
+	pinreg_events_drop(watch->events, file);
+	watch->device->sys->lease_release(file->prepared.fd);
+	pinreg_prepared_close(&file->prepared);
+	pinreg_set_destroy(&file->regions);
+	free(file);
+	return 0;
+}
+
+const char *pinreg_file_state_name(enum pinreg_file_state state)
+{
+	static const char *const words[] = { "preparing", "held",	"breaking",
+					     "waiting",	  "revalidate", "lost" };
+	return state <= PINREG_FILE_LOST ? words[state] : "?";
+}
