@@ -45,9 +45,11 @@ static int port_query(struct ibv_context *context, unsigned int port, struct ibv
 {
 	(void)context;
 	(void)port;
-	fake_device.port_queries++;
+	/* threads ask at the same time, before one of them tests */
+	unsigned int asked = __atomic_add_fetch(&fake_device.port_queries, 1, __ATOMIC_RELAXED);
+
 	*out = (struct ibv_port_attr){ .state = fake_device.state, .active_mtu = fake_device.mtu };
-	if (fake_device.mtu_changes_at && fake_device.port_queries >= fake_device.mtu_changes_at)
+	if (fake_device.mtu_changes_at && asked >= fake_device.mtu_changes_at)
 		out->active_mtu = IBV_MTU_512;
 	return 0;
 }
