@@ -107,7 +107,7 @@ int pinreg_maps_descriptor(void)
 	if (known && is_ours(known))
 		return known->fd;
 
-	struct descriptor *fresh;
+	struct descriptor *fresh = NULL;
 	error = descriptor_open(&fresh);
 	if (error)
 		return error;
