@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * host.c -- the real operating system under a fake device.
+ */
+#include "support/host.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "domain.h"
+#include "support/fake_device.h"
+#include "support/test.h"
+
+static struct pinreg_sys table;
+
+struct pinreg_domain *host_domain(unsigned int quiesce_ms)
+{
+	const struct pinreg_sys *fake = fake_device_sys();
+	struct pinreg_device device;
+	fake_device_reset();
+	fake_device.attr.orig_attr.max_mr_size = UINT64_MAX;
+	fake_device_use(&device);
+	table = pinreg_sys_real;
+	table.device_query = fake->device_query;
+	table.port_query = fake->port_query;
+	table.mr_register = fake->mr_register;
+	table.mr_deregister = fake->mr_deregister;
+	table.loop_open = fake->loop_open;
+	table.loop_read = fake->loop_read;
+	table.loop_write = fake->loop_write;
+	table.loop_close = fake->loop_close;
+
+	struct pinreg_domain_opts opts = {
+		.size = sizeof(opts),
+		.quiesce_ms = quiesce_ms,
+		.odp_trust = PINREG_TRUST_FULL,
+	};
+	struct pinreg_domain *domain;
+	test_ok(pinreg_domain_open_with(&table, device.pd, &opts, &domain));
+	return domain;
+}
+
+void host_domain_close(struct pinreg_domain *domain)
+{
+	test_ok(pinreg_domain_close(domain));
+	assert_int_equal(fake_device.regions, 0);
+}
+
+static char directory[64];
+
+static void remove_directory(void)
+{
+	host_run("rm -rf '%s'", directory);
+}
+
+const char *host_directory(void)
+{
+	/* on the filesystem of the build, not a tmpfs */
+	strcpy(directory, "/var/tmp/pinreg-XXXXXX");
+	assert_non_null(mkdtemp(directory));
+	atexit(remove_directory);
+	return directory;
+}
+
+const char *host_path(const char *where, const char *name)
+{
+	static char path[256];
+	snprintf(path, sizeof(path), "%s/%s", where, name);
+	return path;
+}
+
+unsigned char host_byte(uint64_t offset)
+{
+	return (unsigned char)((offset * 2654435761u) >> 13 ^ offset);
+}
+
+const char *host_file(const char *path, unsigned int pages)
+{
+	FILE *file = fopen(path, "we");
+	assert_non_null(file);
+	for (uint64_t i = 0; i < (uint64_t)pages * 4096; i++)
+		putc(host_byte(i), file);
+	assert_int_equal(fclose(file), 0);
+	return path;
+}
+
+void host_expect(struct pinreg_domain *domain, enum pinreg_event_type type,
+		 struct pinreg_event *out)
+{
+	struct pollfd poll_fd = { .fd = pinreg_domain_event_fd(domain), .events = POLLIN };
+	if (poll(&poll_fd, 1, 5000) != 1)
+		fail_msg("no event within 5 s, '%s' was expected", pinreg_event_name(type));
+	out->size = sizeof(*out);
+	test_ok(pinreg_domain_next_event(domain, out));
+	if (out->type != type)
+		fail_msg("event '%s', '%s' was expected", pinreg_event_name(out->type),
+			 pinreg_event_name(type));
+}
+
+static int start(const char *command)
+{
+	pid_t child = fork();
+	if (!child) {
+		/* a copy of a descriptor is the same open file, and would keep it */
+		close_range(3, ~0u, 0);
+		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		_exit(127);
+	}
+	return child;
+}
+
+int host_start(const char *format, ...)
+{
+	char command[512];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	return start(command);
+}
+
+int host_start_truncate(const char *path, uint64_t size)
+{
+	/* not truncate(1), which opens with O_NONBLOCK and so does not wait */
+	pid_t child = fork();
+	if (!child) {
+		close_range(3, ~0u, 0);
+		_exit(truncate(path, (off_t)size) ? 1 : 0);
+	}
+	return child;
+}
+
+int host_wait(int process)
+{
+	int status;
+	if (waitpid(process, &status, 0) != process)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int host_run(const char *format, ...)
+{
+	char command[512];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	return host_wait(start(command));
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * host.h -- the real operating system under a fake device: what files, leases
+ * and threads do, tested where there is no RDMA.
+ */
+#ifndef PINREG_TESTS_SUPPORT_HOST_H
+#define PINREG_TESTS_SUPPORT_HOST_H
+
+#include <pinreg/pinreg.h>
+
+/* The real table with the verbs of fake_device.h, whose ODP is trusted. */
+struct pinreg_domain *host_domain(unsigned int quiesce_ms);
+
+/* Close it; fails the test if anything is left registered. */
+void host_domain_close(struct pinreg_domain *domain);
+
+/* The path of a new, empty directory, removed with its content at exit. */
+const char *host_directory(void);
+
+/* directory/name, in a static buffer that the next call overwrites. */
+const char *host_path(const char *directory, const char *name);
+
+/* A file of that many pages of non-uniform bytes. Gives its path back. */
+const char *host_file(const char *path, unsigned int pages);
+
+/* The byte that host_file() puts at an offset. */
+unsigned char host_byte(uint64_t offset);
+
+/* The next event, waiting up to five seconds; fails the test if it is another. */
+void host_expect(struct pinreg_domain *domain, enum pinreg_event_type type,
+		 struct pinreg_event *out);
+
+/*
+ * Run a shell command in a child that has none of our descriptors. Its exit
+ * status; host_start does not wait and gives the process.
+ */
+int host_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int host_start(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int host_start_truncate(const char *path, uint64_t size);
+int host_wait(int process);
+
+#endif
