@@ -13,7 +13,6 @@
 #include "support/test.h"
 
 #define REGIONS_MAX 16
-#define KEY_FIRST 100u
 
 struct fake_device fake_device;
 
@@ -54,6 +53,8 @@ static int port_query(struct ibv_context *context, unsigned int port, struct ibv
 	return 0;
 }
 
+static uint32_t keys_made;
+
 static int mr_register(struct ibv_pd *pd, void *addr, size_t length, unsigned int access,
 		       struct ibv_mr **out)
 {
@@ -68,12 +69,14 @@ static int mr_register(struct ibv_pd *pd, void *addr, size_t length, unsigned in
 	while (i < REGIONS_MAX && region_table[i].addr)
 		i++;
 	assert_true(i < REGIONS_MAX);
+	/* as rxe does: each registration has a key of its own */
+	uint32_t key = ++keys_made * REGIONS_MAX + i;
 	region_table[i] = (struct ibv_mr){
 		.pd = pd,
 		.addr = addr,
 		.length = length,
-		.lkey = KEY_FIRST + i,
-		.rkey = KEY_FIRST + i,
+		.lkey = key,
+		.rkey = key,
 	};
 	region_odp[i] = odp;
 	fake_device.odp_registered += odp;
@@ -116,13 +119,13 @@ static void loop_close(struct pinreg_loop *loop)
 
 static bool is_odp(uint32_t key, uint64_t addr, uint32_t length)
 {
-	const struct ibv_mr *mr = &region_table[key - KEY_FIRST];
+	const struct ibv_mr *mr = &region_table[key % REGIONS_MAX];
 
-	assert_true(key >= KEY_FIRST && key < KEY_FIRST + REGIONS_MAX);
+	assert_int_equal(key, mr->rkey); /* an old key finds nothing */
 	assert_non_null(mr->addr);
 	assert_true(addr >= (uintptr_t)mr->addr);
 	assert_true(addr + length <= (uintptr_t)mr->addr + mr->length);
-	return region_odp[key - KEY_FIRST];
+	return region_odp[key % REGIONS_MAX];
 }
 
 /*
