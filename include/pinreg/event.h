@@ -21,6 +21,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 enum pinreg_event_type {
 	PINREG_EVENT_BREAK = 1,
 	PINREG_EVENT_FENCED = 2,
@@ -74,6 +76,8 @@ int pinreg_domain_next_event(struct pinreg_domain *domain, struct pinreg_event *
  * Thread: any. Since: 0.1
  */
 const char *pinreg_event_name(enum pinreg_event_type type);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -20,6 +20,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 struct pinreg_file;
 
 enum pinreg_file_state {
@@ -131,6 +133,8 @@ int pinreg_file_close(struct pinreg_file *file);
  * Thread: any. Since: 0.1
  */
 const char *pinreg_file_state_name(enum pinreg_file_state state);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
