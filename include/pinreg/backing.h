@@ -16,6 +16,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 /* What the memory behind a run is. Values are stable; new ones come last. */
 enum pinreg_kind {
 	PINREG_KIND_HOLE = 0,	      /* nothing is mapped here */
@@ -100,6 +102,8 @@ void pinreg_backing_free(struct pinreg_backing *backing);
  * Thread: any. Since: 0.1
  */
 const char *pinreg_kind_name(enum pinreg_kind kind);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -18,6 +18,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 struct pinreg_domain;
 
 /* How far on-demand paging may be relied on at a given path MTU. */
@@ -134,6 +136,8 @@ int pinreg_domain_test_odp(struct pinreg_domain *domain, struct pinreg_trust_rep
  * Thread: any. Since: 0.1
  */
 const char *pinreg_trust_name(enum pinreg_trust trust);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -18,6 +18,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 enum pinreg_method {
 	PINREG_METHOD_AUTO = 0,	  /* as an option: let the plan choose */
 	PINREG_METHOD_PIN = 1,	  /* plain registration, pages pinned */
@@ -82,6 +84,8 @@ int pinreg_plan_describe(const struct pinreg_plan *plan, char *buf, size_t len);
  * Thread: any. Since: 0.1
  */
 const char *pinreg_method_name(enum pinreg_method method);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -17,6 +17,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 /* Values are stable; new ones are added at the end of their group. */
 enum pinreg_reason {
 	PINREG_REASON_NONE = 0,
@@ -47,7 +49,7 @@ enum pinreg_reason {
 	PINREG_REASON_TOO_LONG = 115,		/* longer than the device's max_mr_size */
 	PINREG_REASON_VERBS = 116,		/* the plan was good, the kernel said no */
 	PINREG_REASON_FENCED = 117,		/* the file is being yielded or was lost */
-	PINREG_REASON_PAST_END = 118, /* behind the end of the mapped file */
+	PINREG_REASON_PAST_END = 118,		/* behind the end of the mapped file */
 
 	/* a file was refused or lost */
 	PINREG_REASON_FILE_NOT_REGULAR = 200,
@@ -102,6 +104,8 @@ int pinreg_why_describe(const struct pinreg_why *why, char *buf, size_t len);
  * Thread: any. Since: 0.1
  */
 const char *pinreg_reason_name(enum pinreg_reason reason);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -18,6 +18,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 struct pinreg_region;
 
 /* What a peer or a work request needs. */
@@ -102,6 +104,8 @@ int pinreg_region_query(struct pinreg_region *region, struct pinreg_region_info 
  * -ESTALE when lost, or the -errno of msync (-EIO). Thread: any. Since: 0.1
  */
 int pinreg_region_commit(struct pinreg_region *region, uint64_t offset, uint64_t length);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

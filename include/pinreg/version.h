@@ -9,6 +9,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 #define PINREG_VERSION_MAJOR 0
 #define PINREG_VERSION_MINOR 1
 #define PINREG_VERSION_PATCH 0
@@ -18,6 +20,8 @@ extern "C" {
  * Return: a constant string. Thread: any. Since: 0.1
  */
 const char *pinreg_version(void);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
