@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pmem.c -- FILE: the leased mapping, its two regions, and who may touch it.
+ */
+#include "pmem.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "say.h"
+
+/*
+ * The fence does not wait for us for ever: a thread that the scheduler keeps
+ * away between two instructions of a copy can find the memory gone. So SIGBUS
+ * inside of a copy ends the copy, and anywhere else ends the process as usual.
+ */
+static _Thread_local sigjmp_buf landing;
+static _Thread_local volatile sig_atomic_t in_copy;
+
+static void on_sigbus(int number)
+{
+	if (in_copy)
+		siglongjmp(landing, 1);
+	signal(number, SIG_DFL); /* the access is made again, and ends us */
+}
+
+static void catch_sigbus(void)
+{
+	struct sigaction action = { .sa_handler = on_sigbus, .sa_flags = SA_NODEFER };
+
+	sigaction(SIGBUS, &action, NULL);
+}
+
+static bool guarded_copy(void *to, const void *from, size_t length)
+{
+	if (sigsetjmp(landing, 0)) {
+		in_copy = 0;
+		return false;
+	}
+	in_copy = 1;
+	memcpy(to, from, length);
+	in_copy = 0;
+	return true;
+}
+
+static bool guarded_word(uint64_t *to, uint64_t value)
+{
+	if (sigsetjmp(landing, 0)) {
+		in_copy = 0;
+		return false;
+	}
+	in_copy = 1;
+	__atomic_store_n(to, value, __ATOMIC_RELEASE);
+	in_copy = 0;
+	return true;
+}
+
+static bool enter(struct pmem *pmem)
+{
+	bool admitted;
+
+	pthread_mutex_lock(&pmem->lock);
+	admitted = pmem->gate != PMEM_SHUT;
+	pmem->users += admitted;
+	pthread_mutex_unlock(&pmem->lock);
+	return admitted;
+}
+
+static void leave(struct pmem *pmem)
+{
+	pthread_mutex_lock(&pmem->lock);
+	if (--pmem->users == 0)
+		pthread_cond_broadcast(&pmem->idle);
+	pthread_mutex_unlock(&pmem->lock);
+}
+
+static int persist_piece(struct pmem *pmem, uint64_t offset, uint64_t length)
+{
+	uint64_t border = pmem->layout.data_offset;
+	int ret = offset < border ? pinreg_region_commit(pmem->head, offset, length)
+				  : pinreg_region_commit(pmem->data, offset - border, length);
+
+	return ret == -ESTALE ? -EAGAIN : ret; /* lost: the LOST event ends the server */
+}
+
+int pmem_persist(struct pmem *pmem, uint64_t offset, uint64_t length)
+{
+	while (length > 0) {
+		uint64_t now = length < PMEM_PIECE ? length : PMEM_PIECE;
+		int ret = -EAGAIN;
+
+		if (enter(pmem)) {
+			ret = persist_piece(pmem, offset, now);
+			leave(pmem);
+		}
+		if (ret)
+			return ret;
+		offset += now;
+		length -= now;
+	}
+	return 0;
+}
+
+int pmem_read(struct pmem *pmem, uint64_t offset, void *to, size_t length)
+{
+	for (size_t done = 0; done < length;) {
+		size_t now = length - done < PMEM_PIECE ? length - done : PMEM_PIECE;
+		bool ok = enter(pmem);
+
+		if (ok) {
+			ok = guarded_copy((char *)to + done, pmem->base + offset + done, now);
+			leave(pmem);
+		}
+		if (!ok)
+			return -EAGAIN;
+		done += now;
+	}
+	return 0;
+}
+
+int pmem_write(struct pmem *pmem, uint64_t offset, const void *from, size_t length)
+{
+	for (size_t done = 0; done < length;) {
+		size_t now = length - done < PMEM_PIECE ? length - done : PMEM_PIECE;
+		bool ok = enter(pmem);
+
+		if (ok) {
+			ok = guarded_copy(pmem->base + offset + done, (const char *)from + done,
+					  now);
+			leave(pmem);
+		}
+		if (!ok)
+			return -EAGAIN;
+		done += now;
+	}
+	return pmem_persist(pmem, offset, length);
+}
+
+int pmem_word(struct pmem *pmem, uint64_t offset, uint64_t value)
+{
+	bool ok = enter(pmem);
+
+	if (ok) {
+		ok = guarded_word((uint64_t *)(void *)(pmem->base + offset), htole64(value));
+		leave(pmem);
+	}
+	return ok ? pmem_persist(pmem, offset, sizeof(value)) : -EAGAIN;
+}
+
+void pmem_shut(struct pmem *pmem)
+{
+	pthread_mutex_lock(&pmem->lock);
+	pmem->gate = PMEM_SHUT;
+	while (pmem->users > 0)
+		pthread_cond_wait(&pmem->idle, &pmem->lock);
+	pthread_mutex_unlock(&pmem->lock);
+}
+
+static int take_keys(struct pmem *pmem)
+{
+	struct pinreg_keys head = { .size = sizeof(head) };
+	struct pinreg_keys data = { .size = sizeof(data) };
+	int ret = pinreg_region_keys(pmem->head, &head);
+
+	if (ret == 0)
+		ret = pinreg_region_keys(pmem->data, &data);
+	if (ret)
+		return ret;
+	if (head.generation != data.generation)
+		return -EAGAIN; /* away and back between the two calls */
+	pthread_mutex_lock(&pmem->lock);
+	pmem->head_range = (struct wire_range){ head.addr, head.length, head.rkey };
+	pmem->data_range = (struct wire_range){ data.addr, data.length, data.rkey };
+	pmem->generation = data.generation;
+	pmem->gate = PMEM_CHECKING;
+	pthread_mutex_unlock(&pmem->lock);
+	return 0;
+}
+
+int pmem_back(struct pmem *pmem)
+{
+	return take_keys(pmem);
+}
+
+bool pmem_serve(struct pmem *pmem, uint64_t generation)
+{
+	bool ok;
+
+	pthread_mutex_lock(&pmem->lock);
+	ok = pmem->gate == PMEM_CHECKING && pmem->generation == generation;
+	if (ok)
+		pmem->gate = PMEM_SERVING;
+	pthread_mutex_unlock(&pmem->lock);
+	return ok;
+}
+
+struct pmem_view pmem_look(struct pmem *pmem)
+{
+	struct pmem_view view;
+
+	pthread_mutex_lock(&pmem->lock);
+	view = (struct pmem_view){ pmem->gate, pmem->generation, pmem->head_range,
+				   pmem->data_range };
+	pthread_mutex_unlock(&pmem->lock);
+	return view;
+}
+
+static int register_parts(struct pmem *pmem, struct pinreg_domain *domain, struct pinreg_why *why)
+{
+	/* rxe's on-demand paging is right for whole pages only, and those are all
+	 * the transfers this protocol makes. */
+	struct pinreg_region_opts opts = { .size = sizeof(opts),
+					   .granularity = PINREG_GRANULARITY_PAGE };
+	struct pinreg_plan plan = { .size = sizeof(plan) };
+	uint64_t border = pmem->layout.data_offset;
+	char sentence[512];
+	int ret =
+		pinreg_plan(domain, pmem->base + border, pmem->layout.size - border, &opts, &plan);
+
+	if (ret == 0 && pinreg_plan_describe(&plan, sentence, sizeof(sentence)) > 0)
+		say("plan: %s", sentence);
+	ret = pinreg_file_register(pmem->file, border, 0, &opts, why, &pmem->data);
+	if (ret)
+		return ret;
+	opts.read_only = 1;
+	return pinreg_file_register(pmem->file, 0, border, &opts, why, &pmem->head);
+}
+
+static int open_file(struct pmem *pmem, struct pinreg_domain *domain, const char *path,
+		     uint64_t size, struct pinreg_why *why)
+{
+	struct pinreg_file_opts opts = { .size = sizeof(opts), .length = size, .create = size > 0 };
+	struct pinreg_file_info info = { .size = sizeof(info) };
+	int ret = pinreg_file_open(domain, AT_FDCWD, path, &opts, why, &pmem->file);
+
+	if (ret)
+		return ret;
+	ret = pinreg_file_query(pmem->file, &info);
+	if (ret)
+		return ret;
+	if (info.length < FORMAT_MIN_SIZE) {
+		*why = (struct pinreg_why){ .reason = PINREG_REASON_FILE_SIZE,
+					    .error = -EINVAL,
+					    .wanted = FORMAT_MIN_SIZE,
+					    .length = info.length };
+		return -EINVAL;
+	}
+	pmem->base = info.addr;
+	format_layout(info.length, &pmem->layout);
+	say("file: %s, %llu bytes, %llu extents, %llu bytes zeroed, %s", path,
+	    (unsigned long long)info.length, (unsigned long long)info.extents,
+	    (unsigned long long)info.zeroed,
+	    info.map_sync ? "durable by CPU flushes (MAP_SYNC)" : "durable by msync");
+	return 0;
+}
+
+int pmem_open(struct pmem *pmem, struct pinreg_domain *domain, const char *path, uint64_t size,
+	      struct pinreg_why *why)
+{
+	struct stat before;
+	bool is_new = lstat(path, &before) != 0 && errno == ENOENT;
+	int ret;
+
+	*pmem = (struct pmem){ .gate = PMEM_SHUT };
+	pthread_mutex_init(&pmem->lock, NULL);
+	pthread_cond_init(&pmem->idle, NULL);
+	catch_sigbus();
+	ret = open_file(pmem, domain, path, size, why);
+	if (ret == 0)
+		ret = register_parts(pmem, domain, why);
+	if (ret == 0)
+		ret = take_keys(pmem);
+	if (ret && pmem->file) {
+		pmem_close(pmem);
+		if (is_new)
+			unlink(path); /* a refusal leaves nothing behind */
+	}
+	return ret;
+}
+
+int pmem_close(struct pmem *pmem)
+{
+	int ret;
+
+	pmem_shut(pmem);
+	ret = pinreg_region_deregister(pmem->head);
+	if (ret == 0)
+		ret = pinreg_region_deregister(pmem->data);
+	if (ret == 0)
+		ret = pinreg_file_close(pmem->file);
+	pthread_cond_destroy(&pmem->idle);
+	pthread_mutex_destroy(&pmem->lock);
+	return ret;
+}

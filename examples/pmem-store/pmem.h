@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pmem.h -- FILE: the leased mapping, its two regions, and who may touch it.
+ *
+ * While the file is away its memory must not be touched: it may not exist.
+ * So no pointer into the mapping leaves this file. Every access is a copy
+ * through a gate, in pieces that are short beside the time a break leaves.
+ */
+#ifndef PMEM_STORE_PMEM_H
+#define PMEM_STORE_PMEM_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pinreg/pinreg.h>
+
+#include "format.h"
+#include "wire.h"
+
+#define PMEM_PIECE (256u * 1024u) /* longest access between two looks at the gate */
+
+enum pmem_gate {
+	PMEM_SHUT,     /* away: nobody */
+	PMEM_CHECKING, /* back: recovery only */
+	PMEM_SERVING,  /* recovered: everybody */
+};
+
+struct pmem {
+	struct pinreg_file *file;
+	struct pinreg_region *head; /* superblock and index: remote reads */
+	struct pinreg_region *data; /* remote reads and writes */
+	struct superblock layout;   /* as it follows from the length; no uuid */
+	uint8_t *base;
+
+	pthread_mutex_t lock; /* guards what follows */
+	pthread_cond_t idle;
+	enum pmem_gate gate;
+	unsigned int users; /* accesses under way */
+	uint64_t generation;
+	struct wire_range head_range;
+	struct wire_range data_range;
+};
+
+/*
+ * Open FILE (size 0: as it is), prepare, lease, and register it. It prints the
+ * plan. Return: 0 or -errno, with the reason in why. The gate is at CHECKING.
+ */
+int pmem_open(struct pmem *pmem, struct pinreg_domain *domain, const char *path, uint64_t size,
+	      struct pinreg_why *why);
+/* FILE keeps what it has. After -EBUSY and the like there is nothing to do but exit. */
+int pmem_close(struct pmem *pmem);
+
+/* Shut the gate and wait until nobody touches the memory: microseconds. */
+void pmem_shut(struct pmem *pmem);
+/* Back with new keys: recovery may begin. */
+int pmem_back(struct pmem *pmem);
+/* Recovered. False when the gate was shut meanwhile. */
+bool pmem_serve(struct pmem *pmem, uint64_t generation);
+
+struct pmem_view {
+	enum pmem_gate gate;
+	uint64_t generation;
+	struct wire_range head;
+	struct wire_range data;
+};
+struct pmem_view pmem_look(struct pmem *pmem);
+
+/*
+ * Accesses. offset is that in FILE. Return: 0, -EAGAIN when the file is away,
+ * or the -errno of making it durable. pmem_write() and pmem_word() are durable
+ * when they return 0.
+ */
+int pmem_read(struct pmem *pmem, uint64_t offset, void *to, size_t length);
+int pmem_write(struct pmem *pmem, uint64_t offset, const void *from, size_t length);
+int pmem_word(struct pmem *pmem, uint64_t offset, uint64_t value); /* 8 bytes at once */
+int pmem_persist(struct pmem *pmem, uint64_t offset, uint64_t length);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * store.c -- the objects of FILE: reserve, commit, look up, remove.
+ */
+#include "store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+
+int scratch_make(struct scratch *scratch)
+{
+	scratch->piece = malloc(PMEM_PIECE);
+	scratch->stream = checksum_start();
+	if (scratch->piece && scratch->stream)
+		return 0;
+	scratch_free(scratch);
+	return -ENOMEM;
+}
+
+void scratch_free(struct scratch *scratch)
+{
+	free(scratch->piece);
+	checksum_end(scratch->stream);
+	*scratch = (struct scratch){ 0 };
+}
+
+void store_init(struct store *store, const char *path, const char *mirror_path)
+{
+	memset(store, 0, sizeof(*store));
+	store->path = path;
+	store->mirror_path = mirror_path;
+	store->mirror.fd = -1;
+	pthread_mutex_init(&store->lock, NULL);
+}
+
+void store_close(struct store *store)
+{
+	if (store_has_mirror(store) && store->erase_pending)
+		mirror_sync(&store->mirror);
+	mirror_close(&store->mirror);
+	index_free(&store->index);
+	pthread_mutex_destroy(&store->lock);
+}
+
+static uint64_t entry_offset(const struct store *store, uint64_t number)
+{
+	return store->index.super.index_offset + number * FORMAT_ENTRY;
+}
+
+/* The word goes first when it invalidates and last when it validates. */
+int store_write_entry(struct store *store, uint64_t number, const struct entry *entry)
+{
+	uint64_t at = entry_offset(store, number);
+	uint8_t raw[FORMAT_ENTRY];
+	int ret = pmem_word(&store->pmem, at, 0);
+
+	if (ret || entry->sequence == 0)
+		return ret;
+	format_encode_entry(entry, raw);
+	ret = pmem_write(&store->pmem, at + 8, raw + 8, sizeof(raw) - 8);
+	return ret ? ret : pmem_word(&store->pmem, at, get64(raw));
+}
+
+int store_mirror_entry(struct store *store, uint64_t number, const struct entry *entry)
+{
+	uint8_t raw[FORMAT_ENTRY];
+
+	format_encode_entry(entry, raw);
+	return mirror_write(&store->mirror, entry_offset(store, number), raw, sizeof(raw));
+}
+
+/* A file that cannot be made durable any more must not answer for anything. */
+static enum wire_status status_of(struct store *store, int ret)
+{
+	if (ret == 0)
+		return WIRE_OK;
+	if (ret == -EAGAIN)
+		return WIRE_BUSY;
+	store->failed = ret;
+	return WIRE_FAILED;
+}
+
+static bool lock_serving(struct store *store, struct pmem_view *view)
+{
+	*view = pmem_look(&store->pmem);
+	if (view->gate != PMEM_SERVING)
+		return false;
+	pthread_mutex_lock(&store->lock);
+	*view = pmem_look(&store->pmem);
+	if (view->gate == PMEM_SERVING && !store->failed)
+		return true;
+	pthread_mutex_unlock(&store->lock);
+	return false;
+}
+
+static struct wire_range range_of(const struct store *store, const struct pmem_view *view,
+				  uint64_t offset, uint64_t length)
+{
+	return (struct wire_range){ .addr = view->data.addr + offset -
+					    store->index.super.data_offset,
+				    .length = format_whole_pages(length),
+				    .rkey = view->data.rkey };
+}
+
+enum wire_status store_reserve(struct store *store, const char *name, uint64_t length,
+			       struct ticket *ticket, uint64_t *free_bytes)
+{
+	enum wire_status status = WIRE_FULL;
+	struct pmem_view view;
+
+	if (!lock_serving(store, &view))
+		return WIRE_BUSY;
+	*free_bytes = index_free_bytes(&store->index);
+	/* an overwrite takes a second entry for a moment, too */
+	if (index_spare(&store->index) && index_reserve(&store->index, length, &ticket->offset)) {
+		ticket->number = ++store->index.last_sequence;
+		ticket->generation = view.generation;
+		ticket->length = length;
+		ticket->range = range_of(store, &view, ticket->offset, length);
+		memcpy(ticket->name, name, strlen(name) + 1);
+		status = WIRE_OK;
+	}
+	pthread_mutex_unlock(&store->lock);
+	return status;
+}
+
+void store_cancel(struct store *store, struct ticket *ticket)
+{
+	if (ticket->number) {
+		pthread_mutex_lock(&store->lock);
+		index_release(&store->index, ticket->offset, ticket->length);
+		pthread_mutex_unlock(&store->lock);
+	}
+	*ticket = (struct ticket){ 0 };
+}
+
+/*
+ * The bytes that are checked are the very bytes that go to the mirror: they are
+ * copied out of pmem once, and a peer that writes on meanwhile changes neither.
+ */
+static enum wire_status take_data(struct store *store, const struct ticket *ticket,
+				  const struct checksum *sum, struct scratch *scratch)
+{
+	uint64_t pages = format_whole_pages(ticket->length);
+	struct checksum found;
+	int ret = pmem_persist(&store->pmem, ticket->offset, pages);
+
+	checksum_restart(scratch->stream);
+	for (uint64_t done = 0; ret == 0 && done < pages;) {
+		uint64_t now = pages - done < PMEM_PIECE ? pages - done : PMEM_PIECE;
+		uint64_t left = ticket->length - done;
+
+		ret = pmem_read(&store->pmem, ticket->offset + done, scratch->piece, now);
+		if (ret)
+			break;
+		checksum_add(scratch->stream, scratch->piece, left < now ? left : now);
+		if (store_has_mirror(store))
+			ret = mirror_write(&store->mirror, ticket->offset + done, scratch->piece,
+					   now);
+		done += now;
+	}
+	if (ret)
+		return status_of(store, ret);
+	found = checksum_result(scratch->stream);
+	return checksum_equal(&found, sum) ? WIRE_OK : WIRE_MISMATCH;
+}
+
+static void erase(struct store *store, struct entry *old)
+{
+	static const struct entry none;
+	uint64_t number = index_number(&store->index, old);
+	int ret;
+
+	/* Not synced: until it is, the higher sequence of the new entry decides. */
+	if (store_has_mirror(store)) {
+		ret = store_mirror_entry(store, number, &none);
+		if (ret)
+			store->failed = ret;
+		store->erase_pending = true;
+	}
+	ret = store_write_entry(store, number, &none);
+
+	/* Where FILE is away, recovery does it. */
+	if (ret && ret != -EAGAIN)
+		store->failed = ret;
+	index_release(&store->index, old->offset, old->length);
+	*old = none;
+}
+
+static enum wire_status publish(struct store *store, struct ticket *ticket,
+				const struct checksum *sum)
+{
+	struct entry *old = index_find(&store->index, ticket->name);
+	struct entry *spare = index_spare(&store->index);
+	struct entry entry = { .sequence = ticket->number,
+			       .offset = ticket->offset,
+			       .length = ticket->length,
+			       .sum = *sum };
+	int ret;
+
+	if (!spare)
+		return WIRE_FULL;
+	if (old && old->sequence > ticket->number)
+		return WIRE_OK; /* put by two at once, and the other was the later one */
+	memcpy(entry.name, ticket->name, sizeof(entry.name));
+	if (store_has_mirror(store)) {
+		ret = store_mirror_entry(store, index_number(&store->index, spare), &entry);
+		if (ret == 0)
+			ret = mirror_sync(&store->mirror);
+		if (ret)
+			return status_of(store, ret);
+		store->erase_pending = false;
+	}
+	ret = store_write_entry(store, index_number(&store->index, spare), &entry);
+	/* In the mirror it is durable, and recovery brings it to FILE. */
+	if (ret && !(ret == -EAGAIN && store_has_mirror(store)))
+		return status_of(store, ret);
+	*spare = entry;
+	ticket->number = 0; /* the extent belongs to the entry now */
+	if (old)
+		erase(store, old);
+	return WIRE_OK;
+}
+
+enum wire_status store_commit(struct store *store, struct ticket *ticket,
+			      const struct checksum *sum, struct scratch *scratch)
+{
+	enum wire_status status = take_data(store, ticket, sum, scratch);
+	struct pmem_view view;
+
+	if (status == WIRE_OK) {
+		if (!lock_serving(store, &view)) {
+			status = WIRE_STALE;
+		} else {
+			status = view.generation == ticket->generation ? publish(store, ticket, sum)
+								       : WIRE_STALE;
+			pthread_mutex_unlock(&store->lock);
+		}
+	}
+	store_cancel(store, ticket);
+	return status == WIRE_BUSY ? WIRE_STALE : status;
+}
+
+enum wire_status store_lookup(struct store *store, const char *name, struct entry *entry,
+			      struct wire_range *range, uint64_t *generation)
+{
+	enum wire_status status = WIRE_NOT_FOUND;
+	const struct entry *found;
+	struct pmem_view view;
+
+	if (!lock_serving(store, &view))
+		return WIRE_BUSY;
+	found = index_find(&store->index, name);
+	if (found) {
+		*entry = *found;
+		*range = range_of(store, &view, found->offset, found->length);
+		*generation = view.generation;
+		status = found->flags & ENTRY_DESTROYED ? WIRE_DESTROYED : WIRE_OK;
+	}
+	pthread_mutex_unlock(&store->lock);
+	return status;
+}
+
+static enum wire_status remove_entry(struct store *store, struct entry *entry)
+{
+	static const struct entry none;
+	uint64_t number = index_number(&store->index, entry);
+	int ret = 0;
+
+	if (store_has_mirror(store)) {
+		/* An older version of it must not come back when this one is gone. */
+		if (store->erase_pending)
+			ret = mirror_sync(&store->mirror);
+		if (ret == 0)
+			ret = store_mirror_entry(store, number, &none);
+		if (ret == 0)
+			ret = mirror_sync(&store->mirror);
+		if (ret)
+			return status_of(store, ret);
+		store->erase_pending = false;
+	}
+	ret = store_write_entry(store, number, &none);
+	if (ret && !(ret == -EAGAIN && store_has_mirror(store)))
+		return status_of(store, ret);
+	index_release(&store->index, entry->offset, entry->length);
+	*entry = none;
+	return WIRE_OK;
+}
+
+enum wire_status store_remove(struct store *store, const char *name)
+{
+	enum wire_status status = WIRE_NOT_FOUND;
+	struct entry *entry;
+	struct pmem_view view;
+
+	if (!lock_serving(store, &view))
+		return WIRE_BUSY;
+	entry = index_find(&store->index, name);
+	if (entry)
+		status = remove_entry(store, entry);
+	pthread_mutex_unlock(&store->lock);
+	return status;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * wire.h -- the messages between client and server.
+ *
+ * Every message is one SEND of WIRE_BYTES bytes, little-endian, with every
+ * field at a fixed place. A request is answered by one message of the same
+ * type and id. Object data never travels in messages: it is moved by RDMA.
+ */
+#ifndef PMEM_STORE_WIRE_H
+#define PMEM_STORE_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "checksum.h"
+#include "format.h"
+
+#define WIRE_BYTES 384u
+#define WIRE_DEFAULT_PORT 7471
+
+enum wire_type {
+	WIRE_HELLO = 1,	  /* where is the index, which path MTU is needed */
+	WIRE_RESERVE = 2, /* name, length: room for an object */
+	WIRE_COMMIT = 3,  /* sequence (the ticket), generation, length, sum */
+	WIRE_LOOKUP = 4,  /* name: where is it */
+	WIRE_REMOVE = 5,  /* name */
+};
+
+enum wire_status {
+	WIRE_OK = 0,
+	WIRE_BUSY = 1,	/* the file is away: try again */
+	WIRE_STALE = 2, /* the file went away meanwhile: reserve and write again */
+	WIRE_NOT_FOUND = 3,
+	WIRE_FULL = 4,	    /* length: what is free, bytes */
+	WIRE_DESTROYED = 5, /* the object was committed, its bytes are gone */
+	WIRE_MISMATCH = 6,  /* what arrived does not have the checksum promised */
+	WIRE_BAD_REQUEST = 7,
+	WIRE_BAD_MTU = 8, /* length: the path MTU that is needed, bytes */
+	WIRE_FAILED = 9,  /* the server could not make it durable */
+	WIRE_STATUSES,
+};
+
+/* Where something can be reached by RDMA. */
+struct wire_range {
+	uint64_t addr;
+	uint64_t length; /* bytes, whole pages */
+	uint32_t rkey;
+};
+
+struct message {
+	enum wire_type type;
+	bool answer;
+	enum wire_status status;
+	uint32_t id;		 /* of the request */
+	uint32_t path_mtu;	 /* HELLO answer: needed, bytes; 0: any will do */
+	uint64_t generation;	 /* of the file */
+	uint64_t sequence;	 /* of the object; in RESERVE and COMMIT: the ticket */
+	uint64_t length;	 /* of the object, bytes */
+	struct wire_range range; /* of the index (HELLO) or the object's pages */
+	uint64_t store_size;	 /* HELLO answer: of FILE, bytes */
+	struct checksum sum;
+	char name[FORMAT_NAME + 1];
+};
+
+void wire_encode(const struct message *message, uint8_t raw[WIRE_BYTES]);
+
+/* False for everything that wire_encode() could not have made. */
+bool wire_decode(const uint8_t *raw, size_t length, struct message *message);
+
+const char *wire_status_text(enum wire_status status);
+
+#endif
