@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * loop_pair.c -- two registered buffers and a connection between them.
+ */
+#include "support/loop_pair.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/test.h"
+
+static const struct pinreg_sys *const sys = &pinreg_sys_real;
+
+void loop_pair_open(struct loop_pair *pair, unsigned int access)
+{
+	test_ok(sys->loop_open(guest_device.pd, guest_device.port, &pair->loop));
+	pair->wanted = malloc(LOOP_PAIR_LENGTH);
+	assert_non_null(pair->wanted);
+	for (int i = 0; i < 2; i++) {
+		void *memory;
+
+		test_ok(sys->map_anonymous(LOOP_PAIR_LENGTH, &memory));
+		pair->memory[i] = memory;
+		test_ok(sys->mr_register(guest_device.pd, memory, LOOP_PAIR_LENGTH,
+					 i ? access : GUEST_ACCESS, &pair->mr[i]));
+	}
+}
+
+void loop_pair_close(struct loop_pair *pair)
+{
+	sys->loop_close(pair->loop);
+	for (int i = 0; i < 2; i++) {
+		test_ok(sys->mr_deregister(pair->mr[i]));
+		test_ok(sys->unmap(pair->memory[i], LOOP_PAIR_LENGTH));
+	}
+	free(pair->wanted);
+}
+
+int loop_pair_move(struct loop_pair *pair, bool write, size_t offset, uint32_t length)
+{
+	return (write ? sys->loop_write : sys->loop_read)(
+		pair->loop, pair->mr[0], (uintptr_t)pair->memory[0] + offset, pair->mr[1]->rkey,
+		(uintptr_t)pair->memory[1] + offset, length);
+}
+
+static void randomize(uint8_t *bytes, size_t length)
+{
+	static uint64_t word = 88172645463325252u;
+
+	for (size_t i = 0; i < length; i++) {
+		word ^= word << 13;
+		word ^= word >> 7;
+		word ^= word << 17;
+		bytes[i] = (uint8_t)(word >> 32);
+	}
+}
+
+bool loop_pair_arrives(struct loop_pair *pair, bool write, size_t offset, uint32_t length)
+{
+	uint8_t *to = pair->memory[write ? 1 : 0];
+	const uint8_t *from = pair->memory[write ? 0 : 1];
+
+	randomize(pair->memory[0], LOOP_PAIR_LENGTH);
+	randomize(pair->memory[1], LOOP_PAIR_LENGTH);
+	memcpy(pair->wanted, to, LOOP_PAIR_LENGTH);
+	memcpy(pair->wanted + offset, from + offset, length);
+	test_ok(loop_pair_move(pair, write, offset, length));
+	return !memcmp(to, pair->wanted, LOOP_PAIR_LENGTH);
+}
+
+bool loop_pair_odd_arrive(struct loop_pair *pair, bool write)
+{
+	static const struct {
+		size_t offset;
+		uint32_t length;
+	} odd[] = { { 5, 1 }, { 513, 3000 }, { 4095, 2 }, { 8191, 65537 }, { 12288, 4095 } };
+	bool right = true;
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		right &= loop_pair_arrives(pair, write, odd[i].offset, odd[i].length);
+	return right;
+}
