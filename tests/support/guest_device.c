@@ -28,8 +28,8 @@ void guest_device_open(void)
 {
 	struct ibv_device **list = ibv_get_device_list(NULL);
 
-	assert_non_null(list);
-	if (!list[0])
+	/* a kernel without RDMA gives no list at all */
+	if (!list || !list[0])
 		test_skip("there is no RDMA device");
 	struct ibv_context *context = ibv_open_device(list[0]);
 	assert_non_null(context);
