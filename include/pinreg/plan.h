@@ -2,6 +2,10 @@
 /*
  * plan.h -- the decision for a range: method, access flags, reason, numbers.
  *
+ * With ODP the plan holds for connections whose path MTU is that of the port,
+ * why.mtu: the data test was made with packets of that size, and with smaller
+ * ones a device may put other bytes in other places.
+ *
  * Making a plan changes nothing. It looks at the memory, at the device and
  * at the limits, and, if ODP would be needed, makes sure it has been tested.
  */
@@ -55,7 +59,7 @@ struct pinreg_plan {
 	uint64_t length;
 	enum pinreg_granularity granularity; /* that transfers must keep to */
 	enum pinreg_trust odp_trust;	     /* UNTESTED where ODP was no question */
-	struct pinreg_why why;
+	struct pinreg_why why;		     /* with ODP: a connection's path MTU must be why.mtu */
 };
 
 /*

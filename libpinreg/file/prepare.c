@@ -32,7 +32,8 @@ struct work {
 	const struct pinreg_interrupt *interrupt;
 	struct pinreg_why *why; /* never NULL */
 	uint64_t old_size;
-	bool holes;
+	uint64_t room;	  /* bytes free on the filesystem */
+	uint64_t missing; /* bytes without a block */
 	bool shared;
 	void *window; /* DAX: a mapping without MAP_SYNC to zero through */
 };
@@ -58,7 +59,7 @@ static int walk(struct work *work, pinreg_extent_function *visit)
 static int note_needs(void *context, const struct pinreg_extent *extent)
 {
 	struct work *work = context;
-	work->holes |= extent->hole;
+	work->missing += extent->hole ? extent->length : 0;
 	work->shared |= (extent->flags & FIEMAP_EXTENT_SHARED) != 0;
 	return 0;
 }
@@ -79,12 +80,16 @@ static int allocate(struct work *work)
 	int status = walk(work, note_needs);
 	if (status)
 		return status;
+	/* what cannot be must not fill the filesystem before it fails */
+	if (work->missing > work->room)
+		return no_space(work, -ENOSPC);
 	bool grow = file->length > work->old_size;
 	if (work->shared) {
 		int mode = FALLOC_FL_UNSHARE_RANGE | FALLOC_FL_KEEP_SIZE;
 		status = work->sys->file_allocate(file->fd, mode, 0, file->length);
 	}
-	if (!status && (work->holes || grow))
+	/* on tmpfs holes are not told */
+	if (!status && (work->missing || grow || file->tmpfs))
 		status = work->sys->file_allocate(file->fd, FALLOC_FL_KEEP_SIZE, 0, file->length);
 	if (status)
 		return no_space(work, status);
@@ -202,6 +207,7 @@ int pinreg_prepared_prepare(struct pinreg_prepared *file, const struct pinreg_in
 	if (status)
 		return system_call(&work, "statx", status);
 	work.old_size = look.size;
+	work.room = look.room;
 
 	status = allocate(&work);
 	if (!status)

@@ -52,7 +52,7 @@ void pinreg_prepared_test_odp(struct pinreg_prepared *file)
 	struct pinreg_device *device = file->device;
 	bool possible = device->odp & IBV_ODP_SUPPORT;
 	if (!file->dax || !possible ||
-	    pinreg_trust_known_of(device, file->st_dev) != PINREG_TRUST_UNTESTED)
+	    pinreg_trust_known_of(device, file->st_dev, NULL) != PINREG_TRUST_UNTESTED)
 		return;
 	int fd = open_scratch(file);
 	int status = fd < 0 ? fd : test_mapped(file, fd);

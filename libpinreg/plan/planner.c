@@ -23,9 +23,10 @@ static int gather_trust(struct pinreg_device *device, uint64_t st_dev,
 	int status = pinreg_trust_of_device(device, out);
 	if (status || !st_dev)
 		return status;
-	enum pinreg_trust there = pinreg_trust_known_of(device, st_dev);
-	if (there != PINREG_TRUST_UNTESTED && there < out->trust)
-		out->trust = there;
+	struct pinreg_trust_report there = { 0 };
+	pinreg_trust_known_of(device, st_dev, &there);
+	if (there.trust != PINREG_TRUST_UNTESTED && there.trust < out->trust)
+		*out = there;
 	return 0;
 }
 

@@ -176,7 +176,8 @@ int pinreg_trust_of_memory(struct pinreg_device *device, uint64_t st_dev, void *
 	return finding(device, st_dev, memory, out);
 }
 
-enum pinreg_trust pinreg_trust_known_of(struct pinreg_device *device, uint64_t st_dev)
+enum pinreg_trust pinreg_trust_known_of(struct pinreg_device *device, uint64_t st_dev,
+					struct pinreg_trust_report *out)
 {
 	enum pinreg_trust trust = foregone(device);
 	struct key key;
@@ -185,15 +186,18 @@ enum pinreg_trust pinreg_trust_known_of(struct pinreg_device *device, uint64_t s
 		return trust;
 	pthread_mutex_lock(&cache.lock);
 	const struct entry *entry = *entry_find(&key);
-	if (entry && !entry->running)
+	if (entry && !entry->running) {
 		trust = entry->report.trust;
+		if (out)
+			*out = entry->report;
+	}
 	pthread_mutex_unlock(&cache.lock);
 	return trust;
 }
 
 enum pinreg_trust pinreg_trust_known(struct pinreg_device *device)
 {
-	return pinreg_trust_known_of(device, 0);
+	return pinreg_trust_known_of(device, 0, NULL);
 }
 
 const char *pinreg_trust_name(enum pinreg_trust trust)

@@ -35,7 +35,11 @@ enum pinreg_trust pinreg_trust_known(struct pinreg_device *device);
 int pinreg_trust_of_memory(struct pinreg_device *device, uint64_t st_dev, void *memory,
 			   uint64_t length, struct pinreg_trust_report *out);
 
-/* The finding for files of st_dev so far, UNTESTED where there was none. */
-enum pinreg_trust pinreg_trust_known_of(struct pinreg_device *device, uint64_t st_dev);
+/*
+ * The finding for files of st_dev so far, UNTESTED where there was none. out
+ * (may be NULL) gets the report where there is one.
+ */
+enum pinreg_trust pinreg_trust_known_of(struct pinreg_device *device, uint64_t st_dev,
+					struct pinreg_trust_report *out);
 
 #endif

@@ -39,6 +39,7 @@ struct pinreg_file_look {
 	bool overlay;
 	bool tmpfs;
 	unsigned int block_size;
+	uint64_t room; /* bytes free on the filesystem */
 };
 
 /* What wakes the watcher. fd is -1 where nothing of the kind came. */

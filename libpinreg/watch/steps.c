@@ -72,6 +72,7 @@ static void yield_lease(struct pinreg_file *file)
 static void fence(struct pinreg_file *file)
 {
 	struct pinreg_watch *watch = file->watch;
+	uint64_t begun_ns = now(watch);
 	int status = pinreg_set_fence(&file->regions);
 	if (status) {
 		/* as long as a key works, nobody may be let in */
@@ -83,6 +84,10 @@ static void fence(struct pinreg_file *file)
 		return;
 	}
 	yield_lease(file);
+	pinreg_log(&watch->device->log, PINREG_LOG_INFO,
+		   "%s: lease broken; %.3f ms to quiesce, %.3f ms to fence and release",
+		   file->prepared.path, (double)(begun_ns - file->noticed_ns) / 1e6,
+		   (double)(file->released_ns - begun_ns) / 1e6);
 	struct pinreg_event event = event_of(file, PINREG_EVENT_FENCED);
 	event.held_up_ns = file->released_ns - file->noticed_ns;
 	pinreg_events_push(watch->events, &event);

@@ -116,7 +116,7 @@ static void file_trust(const char *directory)
 				       &of_file));
 	check_known(&of_file, true, began);
 	assert_int_equal(of_file.trust, of_device.trust);
-	assert_int_equal(pinreg_trust_known_of(&guest_device, look.device), of_file.trust);
+	assert_int_equal(pinreg_trust_known_of(&guest_device, look.device, NULL), of_file.trust);
 	sys->unmap(memory, PINREG_TRUST_ROOM);
 	close(fd);
 }

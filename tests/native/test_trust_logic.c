@@ -296,9 +296,9 @@ static void memory__is_a_finding_of_its_own(void **state)
 	fake_device.odp = FAKE_ODP_RIGHT;
 	test_ok(pinreg_trust_of_memory(&device, 6, memory, PINREG_TRUST_ROOM, &report));
 	assert_int_equal(report.trust, PINREG_TRUST_FULL);
-	assert_int_equal(pinreg_trust_known_of(&device, 5), PINREG_TRUST_NONE);
-	assert_int_equal(pinreg_trust_known_of(&device, 6), PINREG_TRUST_FULL);
-	assert_int_equal(pinreg_trust_known_of(&device, 7), PINREG_TRUST_UNTESTED);
+	assert_int_equal(pinreg_trust_known_of(&device, 5, NULL), PINREG_TRUST_NONE);
+	assert_int_equal(pinreg_trust_known_of(&device, 6, NULL), PINREG_TRUST_FULL);
+	assert_int_equal(pinreg_trust_known_of(&device, 7, NULL), PINREG_TRUST_UNTESTED);
 	assert_int_equal(pinreg_trust_known(&device), PINREG_TRUST_UNTESTED);
 	free(memory);
 }
