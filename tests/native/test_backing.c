@@ -143,29 +143,17 @@ static void private_file__own_program(void **state)
 	expect_one(constant, sizeof(constant), PINREG_KIND_PRIVATE_FILE, PINREG_PROT_READ, 0);
 }
 
-static size_t free_huge_pages(void)
-{
-	size_t count = 0;
-	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
-	if (!file)
-		return 0;
-	if (fscanf(file, "%zu", &count) != 1)
-		count = 0;
-	fclose(file);
-	return count;
-}
-
 static void hugetlb__memfd(void **state)
 {
 	(void)state;
-	size_t huge = 2u << 20;
 	if (!free_huge_pages())
 		test_skip("no free huge page of 2 MiB");
 	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB);
 	test_ok(fd);
-	char *memory = map_or_fail(huge, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
-	struct pinreg_run run = expect_one(memory, huge, PINREG_KIND_HUGETLB, READ_WRITE, SHARED);
-	assert_int_equal(run.page_size, huge);
+	char *memory = map_or_fail(HUGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	struct pinreg_run run =
+		expect_one(memory, HUGE_SIZE, PINREG_KIND_HUGETLB, READ_WRITE, SHARED);
+	assert_int_equal(run.page_size, HUGE_SIZE);
 }
 
 static void special__vdso(void **state)

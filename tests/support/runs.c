@@ -112,6 +112,18 @@ size_t page_size(void)
 	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
+size_t free_huge_pages(void)
+{
+	size_t count = 0;
+	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	if (!file)
+		return 0;
+	if (fscanf(file, "%zu", &count) != 1)
+		count = 0;
+	fclose(file);
+	return count;
+}
+
 void *map_or_fail(size_t length, int prot, int flags, int fd)
 {
 	void *memory = mmap(NULL, length, prot, flags, fd, 0);

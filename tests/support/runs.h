@@ -37,6 +37,10 @@ void in_child(int (*body)(void *argument), void *argument);
 
 size_t page_size(void);
 
+/* How many huge pages of HUGE_SIZE bytes can be had at once. */
+#define HUGE_SIZE ((size_t)2 << 20)
+size_t free_huge_pages(void);
+
 /* mmap() that fails the case where it fails. */
 void *map_or_fail(size_t length, int prot, int flags, int fd);
 
