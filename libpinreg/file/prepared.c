@@ -77,6 +77,9 @@ static int check_opened(struct pinreg_prepared *file, const struct pinreg_file_o
 	int status = file->device->sys->file_look(file->fd, &look);
 	if (status)
 		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "statx", status);
+	/* first: what was created must be found again to be removed */
+	file->st_dev = look.device;
+	file->inode = look.inode;
 	status = check_kind(&look, why);
 	if (status)
 		return status;
@@ -95,9 +98,6 @@ static int check_opened(struct pinreg_prepared *file, const struct pinreg_file_o
 	}
 	file->dax = look.dax;
 	file->tmpfs = look.tmpfs;
-	file->block_size = look.block_size;
-	file->st_dev = look.device;
-	file->inode = look.inode;
 	return 0;
 }
 

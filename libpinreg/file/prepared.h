@@ -22,7 +22,6 @@ struct pinreg_prepared {
 	bool dax;
 	bool map_sync;
 	bool tmpfs;
-	unsigned int block_size;
 	uint64_t st_dev;
 	uint64_t inode;
 	void *addr;	 /* NULL until mapped */

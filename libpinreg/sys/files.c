@@ -47,7 +47,6 @@ int pinreg_real_file_look(int fd, struct pinreg_file_look *out)
 		.dax = stat.stx_attributes & stat.stx_attributes_mask & STATX_ATTR_DAX,
 		.overlay = fs.f_type == OVERLAYFS_SUPER_MAGIC,
 		.tmpfs = fs.f_type == TMPFS_MAGIC,
-		.block_size = (unsigned int)fs.f_bsize,
 		.room = (uint64_t)fs.f_bfree * (uint64_t)fs.f_bsize,
 	};
 	return 0;

@@ -38,7 +38,6 @@ struct pinreg_file_look {
 	bool dax;
 	bool overlay;
 	bool tmpfs;
-	unsigned int block_size;
 	uint64_t room; /* bytes free on the filesystem */
 };
 
