@@ -23,7 +23,6 @@
 #include "say.h"
 #include "session.h"
 
-#define MAX_SESSIONS 64u
 #define BACKLOG 16
 /* From a break to the fence, should a copy out of the mapping be slow to end. */
 #define QUIESCE_MS 50
@@ -34,10 +33,8 @@ struct server {
 	struct store store;
 	struct rdma_event_channel *channel;
 	struct rdma_cm_id *listener;
-	struct session *sessions;
-	unsigned int session_count;
+	struct sessions sessions;
 	struct recovery_thread recovery;
-	unsigned int needed_mtu;
 	uint32_t rkey; /* as it was last printed */
 	int wake_fd;
 	int signal_fd;
@@ -174,33 +171,6 @@ static void handle_recovery(struct server *server)
 
 /* ---- connections ------------------------------------------------------------ */
 
-static struct session *session_of(struct server *server, const struct rdma_cm_id *id)
-{
-	struct session *session = server->sessions;
-
-	while (session && session->id != id)
-		session = session->next;
-	return session;
-}
-
-static void on_request(struct server *server, struct rdma_cm_id *id)
-{
-	struct session *session = NULL;
-
-	/* on another device our keys mean nothing */
-	if (id->verbs == server->device.verbs && server->session_count < MAX_SESSIONS)
-		session = session_start(&server->store, &server->device, id, server->needed_mtu,
-					server->wake_fd);
-	if (!session) {
-		rdma_reject(id, NULL, 0);
-		rdma_destroy_id(id);
-		return;
-	}
-	session->next = server->sessions;
-	server->sessions = session;
-	server->session_count++;
-}
-
 static void handle_connections(struct server *server)
 {
 	struct rdma_cm_event *event;
@@ -209,36 +179,16 @@ static void handle_connections(struct server *server)
 		enum rdma_cm_event_type type = event->event;
 		struct rdma_cm_id *id = event->id;
 
-		rdma_ack_cm_event(event); /* rdma_destroy_id() waits for this */
+		rdma_ack_cm_event(event); /* a session that ends waits for this */
 		if (type == RDMA_CM_EVENT_CONNECT_REQUEST) {
-			on_request(server, id);
+			sessions_start(&server->sessions, id);
 		} else if (type == RDMA_CM_EVENT_DEVICE_REMOVAL) {
 			complain("the device goes away");
 			give_up(server, 1);
 		} else if (type != RDMA_CM_EVENT_ESTABLISHED &&
 			   type != RDMA_CM_EVENT_TIMEWAIT_EXIT) {
-			struct session *session = session_of(server, id);
-
-			if (session)
-				session_break(session);
+			sessions_break(&server->sessions, id);
 		}
-	}
-}
-
-static void reap_sessions(struct server *server)
-{
-	struct session **link = &server->sessions;
-
-	while (*link) {
-		struct session *session = *link;
-
-		if (!atomic_load(&session->ended)) {
-			link = &session->next;
-			continue;
-		}
-		*link = session->next;
-		server->session_count--;
-		session_join(session);
 	}
 }
 
@@ -250,7 +200,6 @@ static void handle_wake(struct server *server)
 	ssize_t ignored = read(server->wake_fd, &count, sizeof(count));
 
 	(void)ignored;
-	reap_sessions(server);
 	handle_recovery(server);
 	if (store_failed(&server->store)) {
 		complain("%s or its mirror cannot be made durable: %s", server->options->path,
@@ -327,7 +276,7 @@ static void print_trust(struct server *server)
 	    (unsigned long long)report.bytes_wrong, (unsigned long long)report.bytes);
 	/* What is right for whole pages is so at the MTU of the test only. */
 	if (report.trust == PINREG_TRUST_PAGE)
-		server->needed_mtu = report.mtu;
+		server->sessions.needed_mtu = report.mtu;
 }
 
 static int open_store(struct server *server)
@@ -356,14 +305,7 @@ static int open_store(struct server *server)
 
 static void close_all(struct server *server)
 {
-	for (struct session *s = server->sessions; s; s = s->next)
-		session_break(s);
-	while (server->sessions) {
-		struct session *session = server->sessions;
-
-		server->sessions = session->next;
-		session_join(session);
-	}
+	sessions_end(&server->sessions);
 	recovery_stop(&server->recovery, &server->store);
 	if (server->file_open && pmem_close(&server->store.pmem) != 0)
 		complain("the file could not be closed cleanly");
@@ -384,6 +326,7 @@ int server_run(const struct serve_options *options)
 
 	store_init(&server.store, options->path, options->mirror_path);
 	ret = open_endpoints(&server);
+	sessions_init(&server.sessions, &server.store, &server.device, server.wake_fd);
 	if (ret == 0)
 		ret = open_device(&server);
 	if (ret) {

@@ -11,11 +11,22 @@
 
 /* A client that says nothing for so long loses its reservation. */
 #define IDLE_MS 120000
+#define MAX_SESSIONS 64u
+
+struct session {
+	struct session *next;
+	struct sessions *all;
+	struct store *store;
+	struct rdma_cm_id *id;
+	struct link link;
+	struct scratch scratch;
+	struct ticket ticket;
+};
 
 static void wake_server(const struct session *session)
 {
 	uint64_t one = 1;
-	ssize_t ignored = write(session->wake_fd, &one, sizeof(one));
+	ssize_t ignored = write(session->all->wake_fd, &one, sizeof(one));
 
 	(void)ignored; /* a full eventfd is readable as well */
 }
@@ -25,13 +36,13 @@ static enum wire_status hello(struct session *session, struct message *answer)
 	struct pmem_view view = pmem_look(&session->store->pmem);
 	unsigned int mtu = link_path_mtu(&session->link);
 
-	if (session->needed_mtu && mtu != session->needed_mtu) {
-		answer->length = session->needed_mtu;
+	if (session->all->needed_mtu && mtu != session->all->needed_mtu) {
+		answer->length = session->all->needed_mtu;
 		return WIRE_BAD_MTU;
 	}
 	if (view.gate != PMEM_SERVING)
 		return WIRE_BUSY;
-	answer->path_mtu = session->needed_mtu;
+	answer->path_mtu = session->all->needed_mtu;
 	answer->range = view.head;
 	answer->generation = view.generation;
 	answer->store_size = session->store->pmem.layout.size;
@@ -128,12 +139,32 @@ static void serve(struct session *session)
 	}
 }
 
+/* Out of the list first: after it sessions_break() knows the id no more. */
+static void end(struct session *session)
+{
+	struct sessions *all = session->all;
+	struct session **link = &all->first;
+
+	pthread_mutex_lock(&all->lock);
+	while (*link != session)
+		link = &(*link)->next;
+	*link = session->next;
+	pthread_mutex_unlock(&all->lock);
+	rdma_destroy_id(session->id); /* may wait, which the main thread must not */
+	scratch_free(&session->scratch);
+	free(session);
+	pthread_mutex_lock(&all->lock);
+	all->count--;
+	pthread_cond_broadcast(&all->ended);
+	pthread_mutex_unlock(&all->lock);
+}
+
 static void *run(void *arg)
 {
 	struct session *session = arg;
 	struct rdma_conn_param parameters = link_parameters();
 
-	if (link_make(&session->link, session->device) == 0) {
+	if (link_make(&session->link, session->all->device) == 0) {
 		if (rdma_accept(session->id, &parameters) == 0)
 			serve(session);
 		link_break(&session->link);
@@ -142,42 +173,92 @@ static void *run(void *arg)
 		rdma_reject(session->id, NULL, 0);
 	}
 	store_cancel(session->store, &session->ticket);
-	atomic_store(&session->ended, true);
-	wake_server(session);
+	end(session);
 	return NULL;
 }
 
-struct session *session_start(struct store *store, struct device *device, struct rdma_cm_id *id,
-			      unsigned int needed_mtu, int wake_fd)
+static struct session *make(struct sessions *all, struct rdma_cm_id *id)
 {
 	struct session *session = calloc(1, sizeof(*session));
 
 	if (!session)
 		return NULL;
-	session->store = store;
-	session->device = device;
+	session->all = all;
+	session->store = all->store;
 	session->id = id;
-	session->needed_mtu = needed_mtu;
-	session->wake_fd = wake_fd;
 	link_init(&session->link, id);
-	if (scratch_make(&session->scratch) != 0 ||
-	    pthread_create(&session->thread, NULL, run, session) != 0) {
+	if (scratch_make(&session->scratch) == 0)
+		return session;
+	free(session);
+	return NULL;
+}
+
+/* The list is locked. */
+static bool start(struct sessions *all, struct rdma_cm_id *id)
+{
+	struct session *session;
+	pthread_attr_t detached;
+	pthread_t thread;
+	bool ok;
+
+	/* on another device our keys mean nothing */
+	if (id->verbs != all->device->verbs || all->count == MAX_SESSIONS)
+		return false;
+	session = make(all, id);
+	if (!session)
+		return false;
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	ok = pthread_create(&thread, &detached, run, session) == 0;
+	pthread_attr_destroy(&detached);
+	if (!ok) {
 		scratch_free(&session->scratch);
 		free(session);
-		return NULL;
+		return false;
 	}
-	return session;
+	session->next = all->first;
+	all->first = session;
+	all->count++;
+	return true;
 }
 
-void session_break(struct session *session)
+void sessions_init(struct sessions *sessions, struct store *store, struct device *device,
+		   int wake_fd)
 {
-	link_break(&session->link);
+	*sessions = (struct sessions){ .store = store, .device = device, .wake_fd = wake_fd };
+	pthread_mutex_init(&sessions->lock, NULL);
+	pthread_cond_init(&sessions->ended, NULL);
 }
 
-void session_join(struct session *session)
+void sessions_start(struct sessions *sessions, struct rdma_cm_id *id)
 {
-	pthread_join(session->thread, NULL);
-	rdma_destroy_id(session->id);
-	scratch_free(&session->scratch);
-	free(session);
+	bool started;
+
+	pthread_mutex_lock(&sessions->lock);
+	started = start(sessions, id);
+	pthread_mutex_unlock(&sessions->lock);
+	if (!started) {
+		rdma_reject(id, NULL, 0);
+		rdma_destroy_id(id);
+	}
+}
+
+void sessions_break(struct sessions *sessions, const struct rdma_cm_id *id)
+{
+	pthread_mutex_lock(&sessions->lock);
+	for (struct session *session = sessions->first; session; session = session->next) {
+		if (session->id == id)
+			link_break(&session->link);
+	}
+	pthread_mutex_unlock(&sessions->lock);
+}
+
+void sessions_end(struct sessions *sessions)
+{
+	pthread_mutex_lock(&sessions->lock);
+	for (struct session *session = sessions->first; session; session = session->next)
+		link_break(&session->link);
+	while (sessions->count > 0)
+		pthread_cond_wait(&sessions->ended, &sessions->lock);
+	pthread_mutex_unlock(&sessions->lock);
 }

@@ -9,29 +9,33 @@
 #define PMEM_STORE_SESSION_H
 
 #include <pthread.h>
-#include <stdatomic.h>
+#include <stdbool.h>
 
 #include "link.h"
 #include "store.h"
 
-struct session {
-	struct session *next; /* the server's list */
+struct session;
+
+/* All of a server's. */
+struct sessions {
 	struct store *store;
 	struct device *device;
-	struct rdma_cm_id *id;
-	unsigned int needed_mtu; /* 0: any */
-	int wake_fd;		 /* written to when the thread has ended */
-	atomic_bool ended;
-	pthread_t thread;
-	struct link link;
-	struct scratch scratch;
-	struct ticket ticket;
+	unsigned int needed_mtu; /* path MTU in bytes; 0: any */
+	int wake_fd;		 /* written to when the store has failed */
+
+	pthread_mutex_t lock; /* guards what follows */
+	pthread_cond_t ended;
+	struct session *first;
+	unsigned int count; /* threads, also those that are just ending */
 };
 
-/* Serve a connection request; it is accepted or rejected. NULL: no memory, no thread. */
-struct session *session_start(struct store *store, struct device *device, struct rdma_cm_id *id,
-			      unsigned int needed_mtu, int wake_fd);
-void session_break(struct session *session); /* the peer is gone: end soon */
-void session_join(struct session *session);  /* waits; frees the session and its id */
+void sessions_init(struct sessions *sessions, struct store *store, struct device *device,
+		   int wake_fd);
+/* Serve a connection request. It is accepted or rejected, and the id is the session's. */
+void sessions_start(struct sessions *sessions, struct rdma_cm_id *id);
+/* The peer of this id is gone. Does nothing for an id that has no session. */
+void sessions_break(struct sessions *sessions, const struct rdma_cm_id *id);
+/* End them all. */
+void sessions_end(struct sessions *sessions);
 
 #endif

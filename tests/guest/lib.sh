@@ -1,0 +1,126 @@
+# lib.sh -- what the scripts of this folder share
+# shellcheck shell=bash
+
+set -euo pipefail
+shopt -s inherit_errexit
+
+# Each script has a folder on each filesystem and one for ordinary files.
+WORK=$(mktemp -d)
+STORE_DIR=
+SERVER=
+LOG=$WORK/serve.log
+
+finish() {
+	local status=$?
+	trap - EXIT
+	if [[ -n $SERVER ]]; then
+		kill "$SERVER" 2>/dev/null || true
+		wait "$SERVER" 2>/dev/null || true
+	fi
+	if ((status != 0 && status != 77)) && [[ -e $LOG ]]; then
+		printf '%s\n' "--- the server's output:"
+		tail -n 60 "$LOG"
+	fi
+	rm -rf "$WORK" ${STORE_DIR:+"$STORE_DIR"}
+	exit "$status"
+}
+trap finish EXIT
+
+skip() {
+	printf 'SKIP: %s\n' "$1"
+	exit 77
+}
+
+fail() {
+	printf 'FAIL: %s\n' "$*"
+	exit 1
+}
+
+# case_of NAME: what follows belongs to this case
+case_of() {
+	printf '%s\n' "- $1"
+}
+
+# expect STATUS COMMAND...: output goes to $WORK/out and $WORK/err
+expect() {
+	local wanted=$1 got=0
+	shift
+	"$@" >"$WORK/out" 2>"$WORK/err" || got=$?
+	if ((got != wanted)); then
+		cat "$WORK/out" "$WORK/err"
+		fail "exit status $got instead of $wanted: $*"
+	fi
+}
+
+# wait_for WHAT SECONDS COMMAND...: until the command succeeds
+wait_for() {
+	local what=$1 end=$((SECONDS + $2))
+	shift 2
+	until "$@"; do
+		((SECONDS < end)) || fail "waited in vain for: $what"
+		sleep 0.05
+	done
+}
+
+# ---- pmem-store ---------------------------------------------------------------
+
+# need_store: a guest in which pmem-store can run; STORE is a file to be
+need_store() {
+	command -v pmem-store >/dev/null || skip "pmem-store is not installed"
+	[[ -n ${PINREG_HOST_A-} ]] || skip "no RDMA device: this runs in the lab's guest"
+	mountpoint -q /pmem/ext4 || skip "no DAX filesystem on /pmem/ext4"
+	export PMEM_STORE_ADDR=$PINREG_HOST_A
+	STORE_DIR=$(mktemp -d /pmem/ext4/store.XXXXXX)
+	STORE=$STORE_DIR/file
+}
+
+# has_odp, need_odp: rxe before 7.x has no on-demand paging, and a DAX file needs it
+has_odp() {
+	ibv_devinfo -v -d rxe0 | grep -Eq '^[[:space:]]*ODP_SUPPORT'
+}
+
+need_odp() {
+	has_odp || skip "rxe has no on-demand paging on this kernel"
+}
+
+log_lines() {
+	grep -c "$1" "$LOG" || true
+}
+
+log_reached() {
+	(($(log_lines "$1") >= $2)) || ! kill -0 "$SERVER" 2>/dev/null
+}
+
+# start_server ARGUMENT...: until it is ready
+start_server() {
+	: >"$LOG"
+	pmem-store serve "$STORE" --addr "$PINREG_HOST_A" "$@" >"$LOG" 2>&1 &
+	SERVER=$!
+	wait_for "the server to be ready" 60 log_reached '^ready' 1
+	kill -0 "$SERVER" 2>/dev/null || fail "the server ended at once"
+}
+
+stop_server() {
+	local status=0
+	kill "$SERVER"
+	wait "$SERVER" || status=$?
+	SERVER=
+	((status == 0)) || fail "the server ended with status $status"
+}
+
+# served_again N: the server has come back from N breaks
+served_again() {
+	wait_for "the server to serve again" 60 log_reached '^serving again' "$1"
+	kill -0 "$SERVER" 2>/dev/null || fail "the server ended"
+}
+
+# make_file PATH BYTES: bytes that no other file has
+make_file() {
+	head -c "$2" /dev/urandom >"$1"
+}
+
+# same_as_stored NAME PATH
+same_as_stored() {
+	pmem-store get "$1" >"$WORK/got" || fail "get $1"
+	[[ $(sha256sum <"$WORK/got") == "$(sha256sum <"$2")" ]] || fail "$1 came back different"
+}
