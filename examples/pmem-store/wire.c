@@ -114,8 +114,8 @@ const char *wire_status_text(enum wire_status status)
 {
 	static const char *const text[WIRE_STATUSES] = {
 		[WIRE_OK] = "done",
-		[WIRE_BUSY] = "the file is away, try again",
-		[WIRE_STALE] = "the file was away meanwhile, write again",
+		[WIRE_BUSY] = "the file is away",
+		[WIRE_STALE] = "the file was away meanwhile",
 		[WIRE_NOT_FOUND] = "no object of this name",
 		[WIRE_FULL] = "the store is full",
 		[WIRE_DESTROYED] = "the object was destroyed by somebody who changed the file",
