@@ -120,6 +120,9 @@ static const char *parse_options(int argc, char **argv, struct options *options)
 				return "--patience: seconds";
 			options->patience = (unsigned int)number;
 			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			exit(EXIT_SUCCESS);
 		default:
 			return "";
 		}

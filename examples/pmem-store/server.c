@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rdma/rdma_cma.h>
@@ -61,6 +62,14 @@ static void print_keys(struct server *server)
 	server->rkey = view.data.rkey;
 }
 
+static double ms_until(uint64_t monotonic_ns)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return ((double)monotonic_ns - (double)now.tv_sec * 1e9 - (double)now.tv_nsec) / 1e6;
+}
+
 static void on_break(struct server *server, const struct pinreg_event *event)
 {
 	static const char *const who[] = {
@@ -68,12 +77,14 @@ static void on_break(struct server *server, const struct pinreg_event *event)
 		[PINREG_BREAKER_READER] = "somebody opens the file for reading",
 		[PINREG_BREAKER_WRITER] = "somebody opens the file for writing or truncates it",
 	};
+	double drained_ms;
 
 	pmem_shut(&server->store.pmem);
+	drained_ms = QUIESCE_MS - ms_until(event->deadline_ns);
 	pinreg_file_ack(event->file); /* first let go, then talk */
-	say("BREAK: %s (generation %llu)",
+	say("BREAK: %s (generation %llu); drained after %.3f ms",
 	    who[event->breaker <= PINREG_BREAKER_WRITER ? event->breaker : 0],
-	    (unsigned long long)event->generation);
+	    (unsigned long long)event->generation, drained_ms);
 }
 
 static void on_restored(struct server *server, const struct pinreg_event *event)

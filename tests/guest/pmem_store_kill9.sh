@@ -63,6 +63,16 @@ for ((round = 1; round <= rounds; round++)); do
 done
 printf '  %d objects read: %d committed versions, %d whose put did not return\n' \
 	$((old + new)) "$old" "$new"
+
+for ((round = 1; round <= 3; round++)); do
+	case_of "killed while it comes back from a break, $round"
+	: >"$STORE"
+	sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
+	kill -9 "$SERVER"
+	wait "$SERVER" 2>/dev/null || true
+	start_server --size 16M
+	check
+done
 stop_server
 
 case_of "and without a mirror"
