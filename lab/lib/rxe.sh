@@ -22,6 +22,7 @@ rxe_repair() {
 	dpkg-deb --fsys-tarfile "$source" | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
 		xz -dc | tar -x -C "$1/rxe" --no-same-owner --strip-components=5 --wildcards '*/drivers/infiniband/sw/rxe/*'
 	patch -d "$1/rxe" -p5 <"$LAB_HOME/kernel/rxe-odp.patch"
+	# Type information for BPF would need the very pahole that the kernel was built with.
 	# The packages link from usr/src to usr/lib; only usr/src exists in the tree to bind to.
 	kbuild=linux-kbuild-${release%-amd64}
 	rm "$1/headers/usr/src/$kbuild"
@@ -30,7 +31,8 @@ rxe_repair() {
 		ln -sfn "../$kbuild/${deb##*/}" "$deb"
 	done
 	in_userland --ro "$1/headers/usr/src" /usr/src --rw "$1/rxe" /mnt/a -- \
-		make -C "/usr/src/linux-headers-$release" M=/mnt/a CONFIG_RDMA_RXE=m modules
+		make -j "$(nproc)" -C "/usr/src/linux-headers-$release" M=/mnt/a CONFIG_RDMA_RXE=m \
+		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 	module=$(find "$1/modules" -name 'rdma_rxe.ko')
 	strip --strip-debug -o "$module" "$1/rxe/rdma_rxe.ko"
 	rm -rf "$1/headers" "$1/rxe"
