@@ -52,6 +52,7 @@ struct pinreg_domain_opts {
 	int break_signal;	     /* real-time signal for leases; default SIGRTMAX - 3 */
 	pinreg_log_function *log;    /* default: nothing is logged */
 	void *log_context;
+	uint64_t pin_budget; /* bytes that regions of this domain may pin; 0: no budget */
 };
 
 /* What the device, the port and the limits are. Sizes in bytes. */
@@ -71,6 +72,8 @@ struct pinreg_domain_info {
 	uint64_t memlock_limit;	     /* RLIMIT_MEMLOCK; UINT64_MAX: no limit for this process */
 	uint64_t memlock_used;	     /* pinned by this process */
 	enum pinreg_trust odp_trust; /* at active_mtu, so far */
+	uint64_t pin_budget;	     /* bytes; UINT64_MAX: none */
+	uint64_t pinned;	     /* by regions of this domain now, bytes */
 };
 
 /* What the data test found. */

@@ -24,11 +24,17 @@ enum pinreg_reason {
 	PINREG_REASON_NONE = 0,
 
 	/* a method was chosen */
-	PINREG_REASON_PIN_MEMORY = 1,	 /* the kernel pins this kind for long */
-	PINREG_REASON_PIN_READ_ONLY = 2, /* page cache, and nobody asked to write */
-	PINREG_REASON_ODP_FSDAX = 3,	 /* DAX cannot be pinned, ODP is trusted */
-	PINREG_REASON_ODP_PAGECACHE = 4, /* writable page cache cannot be pinned */
-	PINREG_REASON_ODP_REQUESTED = 5, /* the caller asked for ODP */
+	PINREG_REASON_PIN_MEMORY = 1,	      /* the kernel pins this kind for long */
+	PINREG_REASON_PIN_READ_ONLY = 2,      /* page cache, and nobody asked to write */
+	PINREG_REASON_ODP_FSDAX = 3,	      /* DAX cannot be pinned, ODP is trusted */
+	PINREG_REASON_ODP_PAGECACHE = 4,      /* writable page cache cannot be pinned */
+	PINREG_REASON_ODP_REQUESTED = 5,      /* the caller asked for ODP */
+	PINREG_REASON_STAGED_NO_ODP = 6,      /* can be neither pinned nor paged: a shadow */
+	PINREG_REASON_STAGED_UNTRUSTED = 7,   /* ODP moves wrong bytes: a shadow */
+	PINREG_REASON_STAGED_GRANULARITY = 8, /* ODP is right for whole pages only: a shadow */
+	PINREG_REASON_STAGED_REQUESTED = 9,   /* the caller asked for a shadow */
+	PINREG_REASON_ODP_LIMIT = 10,	      /* more than may be pinned, and ODP is trusted */
+	PINREG_REASON_DMABUF_MEMORY = 11,     /* a dma-buf was given */
 
 	/* a registration was refused */
 	PINREG_REASON_BAD_RANGE = 100,		/* NULL, zero length, wraps, outside */
@@ -50,6 +56,14 @@ enum pinreg_reason {
 	PINREG_REASON_VERBS = 116,		/* the plan was good, the kernel said no */
 	PINREG_REASON_FENCED = 117,		/* the file is being yielded or was lost */
 	PINREG_REASON_PAST_END = 118,		/* behind the end of the mapped file */
+	PINREG_REASON_KINDS = 119,	    /* the range crosses kinds, and that was forbidden */
+	PINREG_REASON_IOVA = 120,	    /* another iova than the address does not work here */
+	PINREG_REASON_FLUSH_MISSING = 121,  /* the device has no such RDMA FLUSH */
+	PINREG_REASON_FLUSH_NOT_PMEM = 122, /* FLUSH to persistence, but not of pmem */
+	PINREG_REASON_BUDGET = 123,	    /* the domain's pin budget: used + wanted > limit */
+	PINREG_REASON_MKEYS = 124,	    /* the device has as many regions as it can */
+	PINREG_REASON_MAP_COUNT = 125,	    /* vm.max_map_count is reached */
+	PINREG_REASON_DMABUF_MISSING = 126, /* the device cannot register dma-bufs */
 
 	/* a file was refused or lost */
 	PINREG_REASON_FILE_NOT_REGULAR = 200,

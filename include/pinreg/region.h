@@ -61,6 +61,8 @@ struct pinreg_region_info {
  *   -ENOMEM      RLIMIT_MEMLOCK would be exceeded (numbers in why), or no memory;
  *   -EPERM       RLIMIT_MEMLOCK is 0;
  *   -E2BIG       longer than the device's max_mr_size;
+ *   -EXDEV       the range crosses kinds and single_kind was set;
+ *   -ECANCELED   the progress function said so;
  *   another -errno from the kernel (why->reason is PINREG_REASON_VERBS).
  * Ownership: the caller deregisters *out.
  * Thread: any. Since: 0.1
@@ -97,13 +99,40 @@ int pinreg_region_query(struct pinreg_region *region, struct pinreg_region_info 
  * pinreg_region_commit -- make what has arrived in a part of it durable.
  *
  * offset, length: bytes within the region. Call it after the remote write is
- * known to have arrived (a SEND behind it on the same QP was received).
+ * known to have arrived (a SEND behind it on the same QP was received), and
+ * before the memory is looked at: with STAGED the bytes are in the shadow until
+ * this call copies them home.
  * On a DAX file mapped with MAP_SYNC CPU caches are flushed, on other files
  * msync() is called, on other memory there is nothing to do.
  * Return: 0, -EINVAL (NULL, outside the region), -EAGAIN while fenced,
  * -ESTALE when lost, or the -errno of msync (-EIO). Thread: any. Since: 0.1
  */
 int pinreg_region_commit(struct pinreg_region *region, uint64_t offset, uint64_t length);
+
+/*
+ * pinreg_region_refresh -- make what was stored in a part of the memory visible
+ * to peers.
+ *
+ * offset, length: bytes within the region. With STAGED they are copied into the
+ * shadow; what peers have written there and was not committed is overwritten.
+ * With the other methods there is nothing to do. Call it after local stores.
+ * Return: 0, -EINVAL (NULL, outside the region), -EAGAIN while fenced, -ESTALE
+ * when lost. Thread: any. Since: 0.1
+ */
+int pinreg_region_refresh(struct pinreg_region *region, uint64_t offset, uint64_t length);
+
+/*
+ * pinreg_region_register_dmabuf -- register device memory by its dma-buf.
+ *
+ * fd: of the dma-buf; may be closed afterwards. offset, length: bytes within
+ * it. opts->iova 0: addresses in work requests begin at offset.
+ * Return: as pinreg_region_register(), and -EBADF; -EOPNOTSUPP where the device
+ * cannot (why->reason is PINREG_REASON_DMABUF_MISSING). commit and refresh do
+ * nothing. Ownership: the caller deregisters *out. Thread: any. Since: 0.1
+ */
+int pinreg_region_register_dmabuf(struct pinreg_domain *domain, int fd, uint64_t offset,
+				  uint64_t length, const struct pinreg_region_opts *opts,
+				  struct pinreg_why *why, struct pinreg_region **out);
 
 #pragma GCC visibility pop
 
