@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * populate.h -- touching cold memory in parallel before the kernel pins it.
+ */
+#ifndef PINREG_REGION_POPULATE_H
+#define PINREG_REGION_POPULATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pinreg/plan.h>
+
+#include "plan/device.h"
+
+struct pinreg_populate {
+	bool write;           /* the mapping may be written, and will be */
+	bool huge;            /* anonymous memory: ask for huge pages first */
+	unsigned int threads; /* at most; 0: the CPUs that this thread may run on */
+	pinreg_progress_function *progress;
+	void *context;
+};
+
+/*
+ * Touch [addr, addr + length) if it is large and cold; else do nothing, at
+ * next to no cost. What cannot be touched is left to the registration, which
+ * says why. 0, or -ECANCELED as the progress function asked.
+ */
+int pinreg_populate_range(struct pinreg_device *device, void *addr, uint64_t length,
+			  const struct pinreg_populate *how);
+
+#endif
