@@ -8,123 +8,7 @@
 #include <errno.h>
 
 #include "base/why.h"
-
-#define ACCESS_DEFAULT (IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ)
-#define ACCESS_REMOTE_STORE (IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_ATOMIC)
-#define ACCESS_STORE (IBV_ACCESS_LOCAL_WRITE | ACCESS_REMOTE_STORE | IBV_ACCESS_MW_BIND)
-#define ACCESS_KNOWN                                                                               \
-	(ACCESS_STORE | IBV_ACCESS_REMOTE_READ | IBV_ACCESS_HUGETLB | IBV_ACCESS_RELAXED_ORDERING)
-
-int pinreg_policy_options(const struct pinreg_region_opts *opts, struct pinreg_policy_input *input,
-			  struct pinreg_why *why)
-{
-	unsigned int access = opts->access;
-	if (!access)
-		access = opts->read_only ? IBV_ACCESS_REMOTE_READ : ACCESS_DEFAULT;
-
-	unsigned int odd = access & ~(unsigned int)ACCESS_KNOWN;
-	/* the kernel refuses remote stores into memory that is not locally writable */
-	if (access & ACCESS_REMOTE_STORE && !(access & IBV_ACCESS_LOCAL_WRITE))
-		odd |= access & ACCESS_REMOTE_STORE;
-	if (opts->read_only && access & ACCESS_STORE)
-		odd |= access & ACCESS_STORE;
-	if (odd || opts->method > PINREG_METHOD_DMABUF ||
-	    opts->granularity > PINREG_GRANULARITY_PAGE) {
-		pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
-		if (why)
-			why->wanted = odd;
-		return -EINVAL;
-	}
-	input->access = access;
-	input->method = opts->method;
-	input->granularity = opts->granularity;
-	input->allow_private_file = opts->allow_private_file;
-	return 0;
-}
-
-int pinreg_policy_range(uint64_t addr, uint64_t length, struct pinreg_why *why)
-{
-	if (addr && length && addr + length > addr)
-		return 0;
-	pinreg_why_set(why, PINREG_REASON_BAD_RANGE, -EINVAL);
-	if (why) {
-		why->addr = addr;
-		why->length = length;
-	}
-	return -EINVAL;
-}
-
-static bool stores(const struct pinreg_policy_input *input)
-{
-	return input->access & ACCESS_STORE;
-}
-
-static void refuse(struct pinreg_plan *out, enum pinreg_reason reason, int error)
-{
-	out->method = PINREG_METHOD_REFUSE;
-	pinreg_why_set(&out->why, reason, error);
-}
-
-/* Refuse for a sub-range. */
-static void refuse_run(struct pinreg_plan *out, const struct pinreg_run *run,
-		       enum pinreg_reason reason, int error)
-{
-	refuse(out, reason, error);
-	out->why.kind = run->kind;
-	out->why.addr = run->addr;
-	out->why.length = run->length;
-}
-
-/* How many bytes at the end of a run have no file behind them. */
-static uint64_t past_end(const struct pinreg_run *run, unsigned int page_size)
-{
-	switch (run->kind) {
-	case PINREG_KIND_PAGECACHE:
-	case PINREG_KIND_FSDAX:
-	case PINREG_KIND_PRIVATE_FILE:
-		break;
-	case PINREG_KIND_SHMEM:
-		/* of memory without a path the size is not known */
-		if (run->file_size)
-			break;
-		return 0;
-	default:
-		return 0;
-	}
-	uint64_t end = (run->file_size + page_size - 1) / page_size * page_size;
-	if (run->file_offset + run->length <= end)
-		return 0;
-	uint64_t past = run->file_offset + run->length - end;
-	return past < run->length ? past : run->length;
-}
-
-/* Is a run out of the question by every method? Then *out says why. */
-static bool run_impossible(const struct pinreg_policy_input *input, const struct pinreg_run *run,
-			   struct pinreg_plan *out)
-{
-	unsigned int need = PINREG_PROT_READ | (stores(input) ? PINREG_PROT_WRITE : 0);
-	uint64_t past = past_end(run, input->page_size);
-
-	if (run->kind == PINREG_KIND_HOLE)
-		refuse_run(out, run, PINREG_REASON_HOLE, -EFAULT);
-	else if (run->kind == PINREG_KIND_SPECIAL)
-		refuse_run(out, run, PINREG_REASON_SPECIAL, -EOPNOTSUPP);
-	else if (run->kind == PINREG_KIND_UNKNOWN_FILE)
-		refuse_run(out, run, PINREG_REASON_UNKNOWN_FILE, -EOPNOTSUPP);
-	else if (run->kind == PINREG_KIND_PRIVATE_FILE && !input->allow_private_file)
-		refuse_run(out, run, PINREG_REASON_PRIVATE_FILE, -EINVAL);
-	else if ((run->prot & need) != need) {
-		refuse_run(out, run, PINREG_REASON_PROTECTION, -EACCES);
-		out->why.wanted = need & ~run->prot;
-	} else if (past) {
-		refuse_run(out, run, PINREG_REASON_PAST_END, -EFAULT);
-		out->why.addr = run->addr + run->length - past;
-		out->why.length = past;
-		out->why.limit = run->file_size;
-	} else
-		return false;
-	return true;
-}
+#include "plan/possible.h"
 
 static bool pinnable(const struct pinreg_policy_input *input, const struct pinreg_run *run)
 {
@@ -137,7 +21,7 @@ static bool pinnable(const struct pinreg_policy_input *input, const struct pinre
 	case PINREG_KIND_PRIVATE_FILE: /* the pin makes private copies */
 		return true;
 	case PINREG_KIND_PAGECACHE:
-		return !stores(input);
+		return !pinreg_policy_stores(input);
 	default:
 		return false;
 	}
@@ -152,36 +36,63 @@ static const struct pinreg_run *first_unpinnable(const struct pinreg_policy_inpu
 	return NULL;
 }
 
-static bool has_kind(const struct pinreg_policy_input *input, enum pinreg_kind kind)
+static uint64_t whole_pages(const struct pinreg_policy_input *input)
 {
-	for (size_t i = 0; i < input->count; i++)
-		if (input->runs[i].kind == kind)
-			return true;
+	uint64_t page = input->page_size;
+	uint64_t first = input->addr / page;
+	uint64_t last = (input->addr + input->length - 1) / page;
+	return (last - first + 1) * page;
+}
+
+static bool exceeds(const struct pinreg_memlock *lock, uint64_t wanted)
+{
+	return lock->limit != UINT64_MAX &&
+	       (lock->used > lock->limit || wanted > lock->limit - lock->used);
+}
+
+/* May so much more be pinned? If not, *out says why. */
+static bool may_pin(const struct pinreg_policy_input *input, struct pinreg_plan *out)
+{
+	uint64_t wanted = whole_pages(input);
+	const struct pinreg_memlock *lock = &input->memlock;
+	if (exceeds(lock, wanted)) {
+		/* the kernel's own answer to a limit of 0 is EPERM */
+		pinreg_refuse(out, PINREG_REASON_MEMLOCK, lock->limit ? -ENOMEM : -EPERM);
+	} else if (exceeds(&input->budget, wanted)) {
+		lock = &input->budget;
+		pinreg_refuse(out, PINREG_REASON_BUDGET, -ENOMEM);
+	} else {
+		return true;
+	}
+	out->why.limit = lock->limit;
+	out->why.used = lock->used;
+	out->why.wanted = wanted;
+	return false;
+}
+
+/* Of a region whose pages are pinned: another iova needs the device's proof. */
+static bool iova_possible(const struct pinreg_policy_input *input, struct pinreg_plan *out)
+{
+	if (!input->iova || input->iova == input->addr || input->iova_works)
+		return true;
+	pinreg_refuse(out, PINREG_REASON_IOVA, -EOPNOTSUPP);
+	out->why.addr = input->iova;
+	out->why.length = input->length;
 	return false;
 }
 
 static void decide_pin(const struct pinreg_policy_input *input, struct pinreg_plan *out)
 {
-	uint64_t page = input->page_size;
-	uint64_t first = input->addr / page;
-	uint64_t last = (input->addr + input->length - 1) / page;
-	uint64_t wanted = (last - first + 1) * page; /* whole pages are counted */
-	const struct pinreg_memlock *lock = &input->memlock;
-
-	if (lock->limit != UINT64_MAX &&
-	    (lock->used > lock->limit || wanted > lock->limit - lock->used)) {
-		/* the kernel's own answer to a limit of 0 is EPERM */
-		refuse(out, PINREG_REASON_MEMLOCK, lock->limit ? -ENOMEM : -EPERM);
-		out->why.limit = lock->limit;
-		out->why.used = lock->used;
-	} else {
-		out->method = PINREG_METHOD_PIN;
-		bool cache = has_kind(input, PINREG_KIND_PAGECACHE);
-		pinreg_why_set(&out->why,
-			       cache ? PINREG_REASON_PIN_READ_ONLY : PINREG_REASON_PIN_MEMORY, 0);
-		out->why.kind = cache ? PINREG_KIND_PAGECACHE : input->runs[0].kind;
-	}
-	out->why.wanted = wanted;
+	if (!may_pin(input, out) || !iova_possible(input, out))
+		return;
+	bool cache = pinreg_policy_has(input, PINREG_KIND_PAGECACHE);
+	out->method = PINREG_METHOD_PIN;
+	out->pin_bytes = whole_pages(input);
+	out->iova = input->iova ? input->iova : input->addr;
+	pinreg_why_set(&out->why, cache ? PINREG_REASON_PIN_READ_ONLY : PINREG_REASON_PIN_MEMORY,
+		       0);
+	out->why.kind = cache ? PINREG_KIND_PAGECACHE : input->runs[0].kind;
+	out->why.wanted = out->pin_bytes;
 }
 
 /* ODP operations that the access asks of the device. */
@@ -197,63 +108,155 @@ static unsigned int odp_needed(const struct pinreg_policy_input *input)
 	return need;
 }
 
-/* culprit: the run that cannot be pinned; NULL where ODP was asked for. */
-static void decide_odp(const struct pinreg_policy_input *input, const struct pinreg_run *culprit,
-		       struct pinreg_plan *out)
+/* May ODP do what is asked? If not, *out says why. run: the one it is needed for. */
+static bool odp_possible(const struct pinreg_policy_input *input, const struct pinreg_run *run,
+			 struct pinreg_plan *out)
 {
-	const struct pinreg_run *run = culprit ? culprit : &input->runs[0];
 	unsigned int need = odp_needed(input);
 	enum pinreg_trust trust = input->trust.trust;
 	bool bytes = input->granularity == PINREG_GRANULARITY_BYTE ||
 		     input->access & IBV_ACCESS_REMOTE_ATOMIC;
+	enum pinreg_reason reason = PINREG_REASON_NONE;
 
 	if (!(input->odp & IBV_ODP_SUPPORT) || (input->odp_rc & need) != need)
-		refuse_run(out, run, PINREG_REASON_ODP_MISSING, -EOPNOTSUPP);
+		reason = PINREG_REASON_ODP_MISSING;
+	else if (input->iova && input->iova != input->addr)
+		reason = PINREG_REASON_IOVA; /* registers on rxe, and then nothing arrives */
 	else if (trust == PINREG_TRUST_UNTESTED)
-		refuse_run(out, run, PINREG_REASON_ODP_UNTESTED, -EOPNOTSUPP);
+		reason = PINREG_REASON_ODP_UNTESTED;
 	else if (trust == PINREG_TRUST_NONE)
-		refuse_run(out, run, PINREG_REASON_ODP_UNTRUSTED, -EOPNOTSUPP);
+		reason = PINREG_REASON_ODP_UNTRUSTED;
 	else if (trust == PINREG_TRUST_PAGE && bytes)
-		refuse_run(out, run, PINREG_REASON_ODP_GRANULARITY, -EOPNOTSUPP);
-	else {
-		out->method = PINREG_METHOD_ODP;
-		out->access |= IBV_ACCESS_ON_DEMAND;
-		enum pinreg_reason reason = PINREG_REASON_ODP_REQUESTED;
-		if (culprit)
-			reason = culprit->kind == PINREG_KIND_FSDAX ? PINREG_REASON_ODP_FSDAX
-								    : PINREG_REASON_ODP_PAGECACHE;
-		pinreg_why_set(&out->why, reason, 0);
-		out->why.kind = run->kind;
-	}
+		reason = PINREG_REASON_ODP_GRANULARITY;
+	if (reason != PINREG_REASON_NONE)
+		pinreg_refuse_run(out, run, reason, -EOPNOTSUPP);
 	out->odp_trust = trust;
 	out->why.mtu = input->trust.mtu;
 	out->why.wrong = (unsigned int)input->trust.bytes_wrong;
+	return reason == PINREG_REASON_NONE;
+}
+
+static void choose_odp(const struct pinreg_policy_input *input, const struct pinreg_run *run,
+		       enum pinreg_reason reason, struct pinreg_plan *out)
+{
+	out->method = PINREG_METHOD_ODP;
+	out->access |= IBV_ACCESS_ON_DEMAND;
+	out->iova = input->addr;
+	pinreg_why_set(&out->why, reason, 0);
+	out->why.kind = run->kind;
+	out->why.mtu = input->trust.mtu;
+	out->why.wrong = (unsigned int)input->trust.bytes_wrong;
+}
+
+/* A shadow is pinned instead of the range. run: why it is needed. */
+static void decide_staged(const struct pinreg_policy_input *input, const struct pinreg_run *run,
+			  enum pinreg_reason reason, struct pinreg_plan *out)
+{
+	if (input->access & PINREG_ACCESS_FLUSH_PERSISTENT) {
+		pinreg_refuse_run(out, run, PINREG_REASON_FLUSH_NOT_PMEM, -EINVAL);
+		return;
+	}
+	if (!may_pin(input, out) || !iova_possible(input, out))
+		return;
+	struct pinreg_why before = out->why;
+	out->method = PINREG_METHOD_STAGED;
+	out->pin_bytes = whole_pages(input);
+	out->iova = input->iova;
+	pinreg_why_set(&out->why, reason, 0);
+	out->why.kind = run->kind;
+	out->why.wanted = out->pin_bytes;
+	out->why.mtu = before.mtu;
+	out->why.wrong = before.wrong;
+}
+
+/* For a run that cannot be pinned: ODP, or else a shadow. */
+static void decide_unpinnable(const struct pinreg_policy_input *input, const struct pinreg_run *run,
+			      struct pinreg_plan *out)
+{
+	if (odp_possible(input, run, out)) {
+		choose_odp(input, run,
+			   run->kind == PINREG_KIND_FSDAX ? PINREG_REASON_ODP_FSDAX
+							  : PINREG_REASON_ODP_PAGECACHE,
+			   out);
+		return;
+	}
+	/* untested: the planner tests and asks again */
+	if (out->why.reason == PINREG_REASON_ODP_UNTESTED || input->no_staging)
+		return;
+	if (out->why.reason == PINREG_REASON_ODP_GRANULARITY)
+		decide_staged(input, run, PINREG_REASON_STAGED_GRANULARITY, out);
+	else if (out->why.reason == PINREG_REASON_ODP_UNTRUSTED)
+		decide_staged(input, run, PINREG_REASON_STAGED_UNTRUSTED, out);
+	else
+		decide_staged(input, run, PINREG_REASON_STAGED_NO_ODP, out);
+}
+
+/* Pinning is possible, unless a limit is in the way: then ODP, where it is good. */
+static void decide_pinnable(const struct pinreg_policy_input *input, struct pinreg_plan *out)
+{
+	decide_pin(input, out);
+	if (out->why.reason != PINREG_REASON_MEMLOCK && out->why.reason != PINREG_REASON_BUDGET)
+		return;
+	struct pinreg_plan limit = *out;
+	if (odp_possible(input, &input->runs[0], out)) {
+		choose_odp(input, &input->runs[0], PINREG_REASON_ODP_LIMIT, out);
+		out->why.used = limit.why.used;
+		out->why.limit = limit.why.limit;
+		out->why.wanted = limit.why.wanted;
+	} else if (out->why.reason != PINREG_REASON_ODP_UNTESTED) {
+		*out = limit;
+	}
 }
 
 static void decide_method(const struct pinreg_policy_input *input, struct pinreg_plan *out)
 {
 	const struct pinreg_run *culprit = first_unpinnable(input);
+	const struct pinreg_run *run = culprit ? culprit : &input->runs[0];
 	switch (input->method) {
-	case PINREG_METHOD_STAGED:
-	case PINREG_METHOD_DMABUF:
-		refuse(out, PINREG_REASON_METHOD_UNAVAILABLE, -EOPNOTSUPP);
+	case PINREG_METHOD_DMABUF: /* has an entry point of its own */
+		pinreg_refuse(out, PINREG_REASON_METHOD_UNAVAILABLE, -EOPNOTSUPP);
 		out->why.wanted = input->method;
 		break;
+	case PINREG_METHOD_STAGED:
+		decide_staged(input, run, PINREG_REASON_STAGED_REQUESTED, out);
+		break;
 	case PINREG_METHOD_ODP:
-		decide_odp(input, NULL, out);
+		if (odp_possible(input, run, out))
+			choose_odp(input, run, PINREG_REASON_ODP_REQUESTED, out);
 		break;
 	case PINREG_METHOD_PIN:
 		if (culprit)
-			refuse_run(out, culprit, PINREG_REASON_PIN_IMPOSSIBLE, -EOPNOTSUPP);
+			pinreg_refuse_run(out, culprit, PINREG_REASON_PIN_IMPOSSIBLE, -EOPNOTSUPP);
 		else
 			decide_pin(input, out);
 		break;
 	default:
 		if (culprit)
-			decide_odp(input, culprit, out);
+			decide_unpinnable(input, culprit, out);
 		else
-			decide_pin(input, out);
+			decide_pinnable(input, out);
 	}
+}
+
+static unsigned int warnings(const struct pinreg_policy_input *input,
+			     const struct pinreg_plan *plan)
+{
+	const struct pinreg_run *last = &input->runs[input->count - 1];
+	unsigned int bits = 0;
+	if (pinreg_policy_has(input, PINREG_KIND_PRIVATE_FILE))
+		bits |= PINREG_WARN_PRIVATE_COPIES;
+	if (pinreg_policy_boundary(input))
+		bits |= PINREG_WARN_MIXED_KINDS;
+	if (plan->method == PINREG_METHOD_ODP)
+		bits |= PINREG_WARN_PATH_MTU;
+	if (plan->method == PINREG_METHOD_ODP && plan->odp_trust == PINREG_TRUST_PAGE)
+		bits |= PINREG_WARN_WHOLE_PAGES;
+	if (plan->method == PINREG_METHOD_STAGED)
+		bits |= PINREG_WARN_MUST_COMMIT;
+	if (plan->method == PINREG_METHOD_PIN && last->page_size > input->page_size &&
+	    (last->addr + last->length) % last->page_size)
+		bits |= PINREG_WARN_HUGE_END;
+	return bits;
 }
 
 void pinreg_policy_decide(const struct pinreg_policy_input *input, struct pinreg_plan *out)
@@ -266,20 +269,9 @@ void pinreg_policy_decide(const struct pinreg_policy_input *input, struct pinreg
 		.length = input->length,
 		.granularity = input->granularity,
 	};
-	for (size_t i = 0; i < input->count; i++)
-		if (run_impossible(input, &input->runs[i], out))
-			return;
-
-	if (input->length > input->max_mr_size) {
-		refuse(out, PINREG_REASON_TOO_LONG, -E2BIG);
-		out->why.wanted = input->length;
-		out->why.limit = input->max_mr_size;
-	} else if (input->granularity == PINREG_GRANULARITY_PAGE &&
-		   (input->addr % input->page_size || input->length % input->page_size)) {
-		refuse(out, PINREG_REASON_UNALIGNED, -EINVAL);
-		out->why.addr = input->addr;
-		out->why.length = input->length;
-		out->why.limit = input->page_size;
-	} else
-		decide_method(input, out);
+	if (!pinreg_policy_possible(input, out))
+		return;
+	decide_method(input, out);
+	if (out->method != PINREG_METHOD_REFUSE)
+		out->warnings = warnings(input, out);
 }

@@ -12,6 +12,10 @@
 
 #include "sys/sys.h"
 
+/* RDMA FLUSH; the names came to rdma-core later than the numbers to the kernel. */
+#define PINREG_ACCESS_FLUSH_GLOBAL (1u << 8)
+#define PINREG_ACCESS_FLUSH_PERSISTENT (1u << 9)
+
 /* Everything that the decision depends on. */
 struct pinreg_policy_input {
 	uint64_t addr;
@@ -24,11 +28,18 @@ struct pinreg_policy_input {
 	enum pinreg_method method;
 	enum pinreg_granularity granularity;
 	bool allow_private_file;
+	bool no_staging;
+	bool single_kind;
+	uint64_t iova; /* 0: the address of the memory */
 
 	unsigned int odp;    /* device: IBV_ODP_SUPPORT* */
 	unsigned int odp_rc; /* device: IBV_ODP_SUPPORT_* for RC */
+	bool flush_global;
+	bool flush_persistent;
+	bool iova_works; /* a pinned region with another iova moved the right bytes */
 	uint64_t max_mr_size;
 	struct pinreg_memlock memlock;
+	struct pinreg_memlock budget;	  /* of the domain; limit UINT64_MAX: none */
 	struct pinreg_trust_report trust; /* trust UNTESTED: no test yet */
 };
 

@@ -41,8 +41,8 @@ int pinreg_trust_side_open(struct pinreg_trust_side *side, struct pinreg_device 
 		side->memory = fresh;
 	}
 	if (!status)
-		status = device->sys->mr_register(device->pd, side->memory, length, access,
-						  &side->mr);
+		status = device->sys->mr_register(device->pd, side->memory, length,
+						  (uintptr_t)side->memory, access, &side->mr);
 	if (status)
 		pinreg_trust_side_close(side);
 	return status;

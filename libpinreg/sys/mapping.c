@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "pinreg_config.h"
 #include "sys/real.h"
@@ -36,6 +37,12 @@ int pinreg_real_map_anonymous(uint64_t length, void **out)
 int pinreg_real_unmap(void *addr, uint64_t length)
 {
 	return munmap(addr, length) ? -errno : 0;
+}
+
+int pinreg_real_sync_mapping(void *addr, uint64_t length)
+{
+	uintptr_t within = (uintptr_t)addr % (uintptr_t)sysconf(_SC_PAGESIZE);
+	return msync((char *)addr - within, length + within, MS_SYNC) ? -errno : 0;
 }
 
 int pinreg_real_populate(void *addr, uint64_t length, bool write)

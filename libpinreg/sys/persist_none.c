@@ -2,10 +2,7 @@
 /*
  * persist_none.c -- durability without libpmem2: msync for everything.
  */
-#include <errno.h>
 #include <stdint.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "sys/real.h"
 
@@ -29,8 +26,7 @@ int pinreg_real_persist_open(int fd, void *addr, uint64_t length, bool map_sync,
 int pinreg_real_persist_range(struct pinreg_persist *persist, void *addr, uint64_t length)
 {
 	(void)persist;
-	uintptr_t within = (uintptr_t)addr % (uintptr_t)sysconf(_SC_PAGESIZE);
-	return msync((char *)addr - within, length + within, MS_SYNC) ? -errno : 0;
+	return pinreg_real_sync_mapping(addr, length);
 }
 
 void pinreg_real_persist_close(struct pinreg_persist *persist)

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <libpmem2.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "sys/real.h"
 
@@ -52,8 +50,7 @@ int pinreg_real_persist_range(struct pinreg_persist *persist, void *addr, uint64
 		persist->flush(addr, length);
 		return 0;
 	}
-	uintptr_t within = (uintptr_t)addr % (uintptr_t)sysconf(_SC_PAGESIZE);
-	return msync((char *)addr - within, length + within, MS_SYNC) ? -errno : 0;
+	return pinreg_real_sync_mapping(addr, length);
 }
 
 void pinreg_real_persist_close(struct pinreg_persist *persist)

@@ -11,8 +11,12 @@
 int pinreg_real_device_query(struct ibv_context *context, struct ibv_device_attr_ex *out);
 int pinreg_real_port_query(struct ibv_context *context, unsigned int port,
 			   struct ibv_port_attr *out);
-int pinreg_real_mr_register(struct ibv_pd *pd, void *addr, size_t length, unsigned int access,
-			    struct ibv_mr **out);
+int pinreg_real_mr_register(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova,
+			    unsigned int access, struct ibv_mr **out);
+int pinreg_real_mr_register_dmabuf(struct ibv_pd *pd, int fd, uint64_t offset, size_t length,
+				   uint64_t iova, unsigned int access, struct ibv_mr **out);
+int pinreg_real_mr_prefetch(struct ibv_mr *mr, void *addr, uint64_t length, bool write);
+int pinreg_real_mr_count(struct ibv_context *context, uint64_t *out);
 int pinreg_real_mr_deregister(struct ibv_mr *mr);
 int pinreg_real_loop_open(struct ibv_pd *pd, unsigned int port, struct pinreg_loop **out);
 int pinreg_real_loop_write(struct pinreg_loop *loop, const struct ibv_mr *local,
@@ -26,6 +30,7 @@ int pinreg_real_maps_find(struct pinreg_maps *maps, uint64_t addr, struct pinreg
 void pinreg_real_maps_end(struct pinreg_maps *maps);
 void pinreg_real_mapped_file(const struct pinreg_mapping *mapping, struct pinreg_mapped_file *out);
 int pinreg_real_memlock(struct pinreg_memlock *out);
+int pinreg_real_map_count(uint64_t *used, uint64_t *limit);
 int pinreg_real_file_open(int dirfd, const char *path, int flags, mode_t mode);
 int pinreg_real_file_close(int fd);
 int pinreg_real_file_look(int fd, struct pinreg_file_look *out);
@@ -39,6 +44,7 @@ int pinreg_real_file_extents(int fd, struct fiemap *map);
 int pinreg_real_map(int fd, uint64_t length, bool sync, void **out);
 int pinreg_real_map_anonymous(uint64_t length, void **out);
 int pinreg_real_unmap(void *addr, uint64_t length);
+int pinreg_real_sync_mapping(void *addr, uint64_t length);
 int pinreg_real_populate(void *addr, uint64_t length, bool write);
 int pinreg_real_persist_open(int fd, void *addr, uint64_t length, bool map_sync,
 			     struct pinreg_persist **out);

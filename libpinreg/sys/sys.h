@@ -53,8 +53,14 @@ struct pinreg_sys {
 	int (*device_query)(struct ibv_context *context, struct ibv_device_attr_ex *out);
 	int (*port_query)(struct ibv_context *context, unsigned int port,
 			  struct ibv_port_attr *out);
-	int (*mr_register)(struct ibv_pd *pd, void *addr, size_t length, unsigned int access,
-			   struct ibv_mr **out);
+	/* iova: the address that work requests give for addr */
+	int (*mr_register)(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova,
+			   unsigned int access, struct ibv_mr **out);
+	int (*mr_register_dmabuf)(struct ibv_pd *pd, int fd, uint64_t offset, size_t length,
+				  uint64_t iova, unsigned int access, struct ibv_mr **out);
+	/* fault pages of an ODP region in; never for another region */
+	int (*mr_prefetch)(struct ibv_mr *mr, void *addr, uint64_t length, bool write);
+	int (*mr_count)(struct ibv_context *context, uint64_t *out); /* regions of the device */
 	int (*mr_deregister)(struct ibv_mr *mr);
 
 	/*
@@ -76,6 +82,7 @@ struct pinreg_sys {
 	void (*maps_end)(struct pinreg_maps *maps);
 	void (*mapped_file)(const struct pinreg_mapping *mapping, struct pinreg_mapped_file *out);
 	int (*memlock)(struct pinreg_memlock *out);
+	int (*map_count)(uint64_t *used, uint64_t *limit); /* vm.max_map_count */
 
 	/* files */
 	int (*file_open)(int dirfd, const char *path, int flags, mode_t mode);
@@ -94,6 +101,7 @@ struct pinreg_sys {
 	int (*map)(int fd, uint64_t length, bool sync, void **out);
 	int (*map_anonymous)(uint64_t length, void **out);
 	int (*unmap)(void *addr, uint64_t length);
+	int (*sync_mapping)(void *addr, uint64_t length); /* msync of the pages it touches */
 	int (*populate)(void *addr, uint64_t length, bool write);
 	int (*persist_open)(int fd, void *addr, uint64_t length, bool map_sync,
 			    struct pinreg_persist **out);

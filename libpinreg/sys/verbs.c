@@ -19,15 +19,50 @@ int pinreg_real_port_query(struct ibv_context *context, unsigned int port,
 	return -ibv_query_port(context, (uint8_t)port, out);
 }
 
-int pinreg_real_mr_register(struct ibv_pd *pd, void *addr, size_t length, unsigned int access,
-			    struct ibv_mr **out)
+/* Registering reports through errno only, and not every provider sets it. */
+static int take(struct ibv_mr *mr, struct ibv_mr **out)
 {
-	/* ibv_reg_mr reports through errno only, and not every provider sets it */
-	errno = 0;
-	struct ibv_mr *mr = ibv_reg_mr(pd, addr, length, access);
 	if (!mr)
 		return errno ? -errno : -EIO;
 	*out = mr;
+	return 0;
+}
+
+int pinreg_real_mr_register(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova,
+			    unsigned int access, struct ibv_mr **out)
+{
+	errno = 0;
+	if (iova == (uintptr_t)addr)
+		return take(ibv_reg_mr(pd, addr, length, access), out);
+	return take(ibv_reg_mr_iova(pd, addr, length, iova, access), out);
+}
+
+int pinreg_real_mr_register_dmabuf(struct ibv_pd *pd, int fd, uint64_t offset, size_t length,
+				   uint64_t iova, unsigned int access, struct ibv_mr **out)
+{
+	errno = 0;
+	return take(ibv_reg_dmabuf_mr(pd, offset, length, iova, fd, (int)access), out);
+}
+
+int pinreg_real_mr_prefetch(struct ibv_mr *mr, void *addr, uint64_t length, bool write)
+{
+	/* the length of one element is 32 bits */
+	const uint64_t largest = UINT64_C(1) << 30;
+	enum ibv_advise_mr_advice advice =
+		write ? IBV_ADVISE_MR_ADVICE_PREFETCH_WRITE : IBV_ADVISE_MR_ADVICE_PREFETCH;
+	while (length) {
+		uint64_t part = length < largest ? length : largest;
+		struct ibv_sge piece = {
+			.addr = (uintptr_t)addr,
+			.length = (uint32_t)part,
+			.lkey = mr->lkey,
+		};
+		int status = ibv_advise_mr(mr->pd, advice, IBV_ADVISE_MR_FLAG_FLUSH, &piece, 1);
+		if (status)
+			return -status;
+		addr = (char *)addr + part;
+		length -= part;
+	}
 	return 0;
 }
 

@@ -113,7 +113,7 @@ static void file_trust(const char *directory)
 	test_ok(sys->populate(memory, PINREG_TRUST_ROOM, true));
 	uint64_t began = sys->now_ns();
 	test_ok(pinreg_trust_of_memory(&guest_device, look.device, memory, PINREG_TRUST_ROOM,
-				       &of_file));
+				       (uintptr_t)memory, &of_file));
 	check_known(&of_file, true, began);
 	assert_int_equal(of_file.trust, of_device.trust);
 	assert_int_equal(pinreg_trust_known_of(&guest_device, look.device, NULL), of_file.trust);
@@ -142,7 +142,7 @@ static void agree_without_odp(void)
 	void *memory;
 
 	test_ok(sys->map_anonymous(PINREG_TRUST_ROOM, &memory));
-	int status = sys->mr_register(guest_device.pd, memory, PINREG_TRUST_ROOM,
+	int status = sys->mr_register(guest_device.pd, memory, PINREG_TRUST_ROOM, (uintptr_t)memory,
 				      GUEST_ACCESS | IBV_ACCESS_ON_DEMAND, &mr);
 	assert_true(status == -EOPNOTSUPP || status == -EINVAL);
 	assert_int_equal(pinreg_trust_known(&guest_device), PINREG_TRUST_NONE);

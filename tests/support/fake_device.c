@@ -55,9 +55,10 @@ static int port_query(struct ibv_context *context, unsigned int port, struct ibv
 
 static uint32_t keys_made;
 
-static int mr_register(struct ibv_pd *pd, void *addr, size_t length, unsigned int access,
-		       struct ibv_mr **out)
+static int mr_register(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova,
+		       unsigned int access, struct ibv_mr **out)
 {
+	assert_true(iova == (uintptr_t)addr);
 	bool odp = access & IBV_ACCESS_ON_DEMAND;
 	unsigned int i = 0;
 	int status = make();

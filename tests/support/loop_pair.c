@@ -22,7 +22,8 @@ void loop_pair_open(struct loop_pair *pair, unsigned int access)
 		test_ok(sys->map_anonymous(LOOP_PAIR_LENGTH, &memory));
 		pair->memory[i] = memory;
 		test_ok(sys->mr_register(guest_device.pd, memory, LOOP_PAIR_LENGTH,
-					 i ? access : GUEST_ACCESS, &pair->mr[i]));
+					 (uintptr_t)memory, i ? access : GUEST_ACCESS,
+					 &pair->mr[i]));
 	}
 }
 

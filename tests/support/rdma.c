@@ -63,7 +63,8 @@ struct rdma_peer *rdma_peer_open(void)
 	assert_non_null(peer->buffer);
 	test_ok(pinreg_sys_real.loop_open(rdma_pd(), 1, &peer->loop));
 	test_ok(pinreg_sys_real.mr_register(rdma_pd(), peer->buffer, RDMA_ROOM,
-					    IBV_ACCESS_LOCAL_WRITE, &peer->mr));
+					    (uintptr_t)peer->buffer, IBV_ACCESS_LOCAL_WRITE,
+					    &peer->mr));
 	return peer;
 }
 

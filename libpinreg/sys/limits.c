@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * memlock.c -- how much this process may pin and has pinned.
+ * limits.c -- how much this process may pin and map, and has pinned and mapped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys/maps_text.h"
 #include "sys/real.h"
 
 static bool has_ipc_lock(void)
@@ -54,4 +55,29 @@ int pinreg_real_memlock(struct pinreg_memlock *out)
 	if (!status)
 		*out = lock;
 	return status;
+}
+
+int pinreg_real_map_count(uint64_t *used, uint64_t *limit)
+{
+	char text[32];
+	int fd = open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ssize_t got = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (got <= 0)
+		return -EIO;
+	text[got] = 0;
+	*limit = strtoull(text, NULL, 10);
+
+	char *maps;
+	size_t length;
+	int status = pinreg_maps_read_text(&maps, &length);
+	if (status)
+		return status;
+	*used = 0;
+	for (size_t i = 0; i < length; i++)
+		*used += maps[i] == '\n';
+	free(maps);
+	return 0;
 }
