@@ -99,6 +99,21 @@ int mirror_open(struct mirror *mirror, const char *path, const struct stat *othe
 	return ret;
 }
 
+uint64_t mirror_size(const char *path)
+{
+	struct mirror mirror = { .fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) };
+	uint8_t page[FORMAT_PAGE];
+	struct superblock super;
+	bool found;
+
+	if (mirror.fd < 0)
+		return 0;
+	found = mirror_read(&mirror, 0, page, sizeof(page)) == 0 &&
+		format_decode_super(page, &super) == FORMAT_VALID;
+	close(mirror.fd);
+	return found ? super.size : 0;
+}
+
 int mirror_begin(struct mirror *mirror, const char *path, uint64_t size)
 {
 	int ret;

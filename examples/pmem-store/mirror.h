@@ -31,6 +31,9 @@ struct mirror {
 int mirror_open(struct mirror *mirror, const char *path, const struct stat *other,
 		struct superblock *super, enum format_found *found);
 
+/* The size of the store that is mirrored there, or 0. */
+uint64_t mirror_size(const char *path);
+
 /* Begin a new one. It has its name, and counts, from mirror_finish() on. */
 int mirror_begin(struct mirror *mirror, const char *path, uint64_t size);
 int mirror_finish(struct mirror *mirror, const struct superblock *super);

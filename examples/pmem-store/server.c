@@ -203,6 +203,14 @@ static void handle_connections(struct server *server)
 	}
 }
 
+/* FILE may have any size when somebody changed it while no server ran. */
+static uint64_t store_size(const struct serve_options *options)
+{
+	if (options->size || !options->mirror_path)
+		return options->size;
+	return mirror_size(options->mirror_path);
+}
+
 /* ---- from the start to the end ----------------------------------------------- */
 
 static void handle_wake(struct server *server)
@@ -295,7 +303,7 @@ static int open_store(struct server *server)
 	struct pinreg_why why = { 0 };
 	char sentence[512];
 	int ret = pmem_open(&server->store.pmem, server->device.domain, server->options->path,
-			    server->options->size, &why);
+			    store_size(server->options), &why);
 
 	if (ret) {
 		if (why.reason == PINREG_REASON_NONE)

@@ -133,5 +133,5 @@ serve_host_a() {
 shell_on_console() {
 	local tty=/dev/hvc0
 	stty -F "$tty" sane rows "$LAB_ROWS" cols "$LAB_COLUMNS"
-	TERM=$LAB_TERM setsid --wait --ctty bash -l <"$tty" >"$tty" 2>&1
+	TERM=$LAB_TERM setsid --wait --ctty bash -l <>"$tty" >&0 2>&0
 }

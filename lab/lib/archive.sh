@@ -92,7 +92,7 @@ archive_fetch() {
 		if [[ -z $file ]]; then
 			(
 				flock 9
-				cd "$dir"
+				cd "$dir" || exit
 				archive_apt apt-get download -q "$name=$version" >&2
 			) 9>"$LAB_CACHE/locks/debs"
 			file=$(find "$dir" -maxdepth 1 -name "${name}_${version//:/%3a}_*.deb" -print -quit)

@@ -16,6 +16,7 @@ guest_reset() {
 	G_COMMAND=()
 }
 
+declare -A GUEST_PIDS=()
 GUEST_PORTS=(ctl out err kmsg results)
 
 # guest_initrd DIR HOST: DIR/initrd, the kernel's own and, after it, this run's scripts and
@@ -34,7 +35,7 @@ guest_initrd() {
 	} >"$root/lab/config"
 	{
 		cat "$(kernel_dir "$G_KERNEL")/initrd.img"
-		archive_cpio "$root"
+		pack_cpio "$root"
 	} >"$1/initrd"
 	rm -rf "$root"
 }
@@ -135,6 +136,13 @@ guest_cleanup() {
 	GUEST_DIR=
 }
 
+# Leaving early must leave nothing behind. Shells below the main one have guests, but no
+# directory for test results.
+guest_exit() {
+	guest_cleanup
+	[[ $BASHPID != "$$" || -z ${TEST_DIR-} ]] || rm -rf "$TEST_DIR"
+}
+
 # guest_wait: until host A is gone; why it is, in GUEST_END (ended, timeout, b)
 guest_wait() {
 	local who watch
@@ -168,10 +176,9 @@ guest_wait() {
 # ran out, 125 if the guest did not come to an end of its own.
 guest_run() {
 	local accel status
-	declare -gA GUEST_PIDS=()
 	accel=$(accel_choose "$G_KERNEL")
 	GUEST_DIR=$(mktemp -d "${TMPDIR:-/tmp}/pinreg-lab-run.XXXXXX")
-	trap guest_cleanup EXIT
+	trap guest_exit EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 	say "booting kernel $G_KERNEL${G_LIBRARY:+ with the library} ($G_HOSTS guest$( ((G_HOSTS == 1)) || echo s), $accel) ..."

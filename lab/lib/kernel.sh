@@ -64,7 +64,7 @@ kernel_modules() {
 	for path in "$1/usr/lib/modules/$release" "$1/lib/modules/$release"; do
 		[[ ! -d $path/kernel ]] || mv "$path" "$1/modules/"
 	done
-	rm -rf "$1/boot" "$1/usr" "$1/lib"
+	rm -rf "${1:?}"/{boot,usr,lib}
 	for path in "${KERNEL_UNUSED[@]}"; do
 		rm -rf "$1/modules/$release/kernel/$path"
 	done
@@ -86,13 +86,13 @@ kernel_initramfs() {
 		cp "$1/modules/${path#*/lib/modules/}" "$root/modules/"
 		printf '%s\n' "${path##*/}" >>"$root/modules/order"
 	done <"$1/order"
-	archive_cpio "$root" >"$1/initrd.img"
+	pack_cpio "$root" >"$1/initrd.img"
 	rm -rf "$root" "$1/order"
 }
 
-# archive_cpio DIR: DIR as the kernel wants an initramfs
-archive_cpio() (
-	cd "$1"
+# pack_cpio DIR: DIR as the kernel wants an initramfs
+pack_cpio() (
+	cd "$1" || exit
 	find . | "$(userland_dir)/tree/usr/bin/busybox" cpio -o -H newc -R 0:0 2>/dev/null
 )
 

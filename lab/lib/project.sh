@@ -48,6 +48,9 @@ project_build() {
 	fi
 	dir=$(project_dir)
 	mkdir -p "$dir/tree/build" "$dir/tree/local"
+	# for lab clean
+	printf '%s\n' "$LAB_SRC" >"$dir/source"
+	userland_dir >"$dir/userland"
 	(
 		flock 9
 		step "building the library" project_make "$dir" 9>&-

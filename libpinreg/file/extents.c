@@ -9,9 +9,10 @@
 
 #define PIECE 64 /* extents a call */
 
-struct reply {
+/* The kernel writes the extents right behind the head. */
+union reply {
 	struct fiemap head;
-	struct fiemap_extent extents[PIECE];
+	char room[sizeof(struct fiemap) + PIECE * sizeof(struct fiemap_extent)];
 };
 
 /* Where a walk is. */
@@ -40,14 +41,14 @@ static int report(struct walk *walk, uint64_t until, bool hole, unsigned int fla
 }
 
 /* One piece. *last is set when the file has no more extents. */
-static int report_piece(struct walk *walk, const struct reply *reply, bool *last)
+static int report_piece(struct walk *walk, const union reply *reply, bool *last)
 {
 	unsigned int got = reply->head.fm_mapped_extents;
 	if (got > PIECE)
 		got = PIECE;
 	*last = got == 0;
 	for (unsigned int i = 0; i < got; i++) {
-		const struct fiemap_extent *extent = &reply->extents[i];
+		const struct fiemap_extent *extent = &reply->head.fm_extents[i];
 		int status = report(walk, extent->fe_logical, true, 0);
 		if (!status)
 			status = report(walk, extent->fe_logical + extent->fe_length, false,
@@ -66,7 +67,7 @@ int pinreg_extents_walk(const struct pinreg_sys *sys, int fd, uint64_t length,
 	struct walk walk = { .length = length, .visit = visit, .context = context };
 	bool last = false;
 	while (walk.position < length && !last) {
-		struct reply reply;
+		union reply reply;
 		memset(&reply, 0, sizeof(reply));
 		reply.head.fm_start = walk.position;
 		reply.head.fm_length = length - walk.position;

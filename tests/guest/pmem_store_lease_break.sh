@@ -27,14 +27,15 @@ all_equal() {
 
 # broken_by WHAT COMMAND...: in the middle of the writing; then all is as it was
 broken_by() {
-	local what=$1 ms
+	local what=$1 ms drained
 	shift
 	sleep 0.3
 	timeout 30 "$@" || fail "$what: the outsider itself failed"
 	breaks=$((breaks + 1))
 	served_again "$breaks"
 	ms=$(sed -n 's/^FENCED: let go after \([0-9.]*\) ms$/\1/p' "$LOG" | tail -n 1)
-	printf '  %s: the server let go after %s ms\n' "$what" "$ms"
+	drained=$(sed -n 's/^BREAK: .* drained after \([0-9.]*\) ms$/\1/p' "$LOG" | tail -n 1)
+	printf '  %s: drained after %s ms, let go after %s ms\n' "$what" "$drained" "$ms"
 	awk -v ms="$ms" -v limit="$limit_ms" 'BEGIN { exit !(ms != "" && ms < limit) }' ||
 		fail "$what: $ms ms, the limit is $limit_ms"
 	kill -0 "$WRITER" || fail "$what: the client gave up: $(tail -n 3 "$WORK/writer.err")"
@@ -93,8 +94,50 @@ all_equal
 same_as_stored after "$WORK/other"
 stop_server
 
+case_of "kept open by somebody: the client waits, then goes on"
+start_server --size 32M --mirror "$WORK/mirror"
+all_wait() {
+	expect 1 pmem-store get --patience 0 kept1
+	grep -q 'the file is away' "$WORK/err" || fail "$(cat "$WORK/err")"
+}
+expect 0 pmem-store put kept1 <"$WORK/kept1"
+exec 7>>"$STORE"
+wait_for "the fence" 10 log_reached '^FENCED' 1
+all_wait
+pmem-store get --patience 30 kept1 >"$WORK/late" 2>"$WORK/late.err" 7>&- &
+CLIENT=$!
+sleep 0.5
+exec 7>&-
+wait "$CLIENT" || fail "the client gave up: $(cat "$WORK/late.err")"
+cmp "$WORK/late" "$WORK/kept1" || fail "kept1 came back different"
+
+case_of "ended while somebody has the file open"
+exec 7>>"$STORE"
+wait_for "the fence" 10 log_reached '^FENCED' 2
+all_wait
+stop_server
+exec 7>&-
+
+case_of "changed while no server ran, and served with the size of its mirror"
+cp "$WORK/other" "$STORE"
+start_server --mirror "$WORK/mirror"
+same_as_stored kept1 "$WORK/kept1"
+
+case_of "replaced by another file: lost, and the server says so"
+exec 7>>"$STORE"
+wait_for "the fence" 10 log_reached '^FENCED' 1
+rm "$STORE"
+: >"$STORE"
+exec 7>&-
+wait_for "the end of the server" 60 log_reached '^LOST: ' 1
+status=0
+wait "$SERVER" || status=$?
+SERVER=
+((status == 1)) || fail "the server ended with status $status"
+sed -n 's/^LOST/  LOST/p' "$LOG"
+
 case_of "without a mirror the destroyed is told, and never given out"
-rm "$STORE" "$STORE.mirror"
+rm -f "$STORE" "$STORE.mirror"
 start_server --size 32M --no-mirror
 expect 0 pmem-store put kept1 <"$WORK/kept1"
 expect 0 pmem-store put kept2 <"$WORK/kept2"

@@ -123,9 +123,10 @@ static void descriptor__number_taken_by_another_map(void **state)
 	test_ok(other);
 	assert_int_equal(dup2(other, fd), fd);
 	test_ok(munmap(page, page_size()));
-	assert_int_equal(kind_at(page), PINREG_KIND_HOLE);
+	int kind = kind_at(page);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
+	assert_int_equal(kind, PINREG_KIND_HOLE);
 }
 
 static void descriptor__not_left_to_a_program(void **state)
@@ -134,6 +135,25 @@ static void descriptor__not_left_to_a_program(void **state)
 	int fd = pinreg_maps_descriptor();
 	test_ok(fd);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+}
+
+/* Questions come in ascending order as a rule; the text answers others as well. */
+static void text__question_for_a_lower_address(void **state)
+{
+	(void)state;
+	static struct pinreg_mapping low, high, again;
+	struct pinreg_maps maps;
+	char byte = 0;
+	pinreg_maps_force_text(true);
+	test_ok(pinreg_sys_real.maps_begin(&maps));
+	test_ok(pinreg_sys_real.maps_find(&maps, 0, &low));
+	test_ok(pinreg_sys_real.maps_find(&maps, (uintptr_t)&byte, &high));
+	assert_true(high.start <= (uintptr_t)&byte && (uintptr_t)&byte < high.end);
+	test_ok(pinreg_sys_real.maps_find(&maps, 0, &again));
+	assert_int_equal(again.start, low.start);
+	test_ok(pinreg_sys_real.maps_find(&maps, high.start, &again));
+	assert_int_equal(again.start, high.start);
+	pinreg_sys_real.maps_end(&maps);
 }
 
 enum { THREADS = 4 };
@@ -270,6 +290,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(descriptor__number_taken_by_a_file),
 	cmocka_unit_test(descriptor__number_taken_by_another_map),
 	cmocka_unit_test(descriptor__not_left_to_a_program),
+	cmocka_unit_test(text__question_for_a_lower_address),
 	cmocka_unit_test(threads__four_at_once),
 	cmocka_unit_test(threads__main_thread_has_ended),
 	cmocka_unit_test(sys__begin_fails),
