@@ -49,6 +49,7 @@ int pinreg_domain_open_with(const struct pinreg_sys *sys, struct ibv_pd *pd,
 		.pd = pd,
 		.port = known.port,
 		.assumed = known.odp_trust,
+		.pin_budget = known.pin_budget ? known.pin_budget : UINT64_MAX,
 	};
 	int status = pinreg_device_init(&domain->device);
 	if (!status)
@@ -112,6 +113,8 @@ int pinreg_domain_query(struct pinreg_domain *domain, struct pinreg_domain_info 
 	info.memlock_limit = lock.limit;
 	info.memlock_used = lock.used;
 	info.odp_trust = pinreg_trust_known(device);
+	info.pin_budget = device->pin_budget;
+	info.pinned = atomic_load(&device->pinned);
 	pinreg_info_write(out, &info, sizeof(info));
 	return 0;
 }
@@ -148,10 +151,10 @@ int pinreg_plan(struct pinreg_domain *domain, const void *addr, size_t length,
 {
 	if (!domain || pinreg_info_check(out, offsetof(struct pinreg_plan, granularity)))
 		return -EINVAL;
-	struct pinreg_plan plan = { .size = sizeof(plan) };
-	int status = pinreg_planner_plan(&domain->device, 0, addr, length, opts, &plan);
+	struct pinreg_decision decision;
+	int status = pinreg_planner_plan(&domain->device, 0, addr, length, opts, &decision);
 	if (!status)
-		pinreg_info_write(out, &plan, sizeof(plan));
+		pinreg_info_write(out, &decision.plan, sizeof(decision.plan));
 	return status;
 }
 
@@ -163,6 +166,16 @@ int pinreg_region_register(struct pinreg_domain *domain, void *addr, size_t leng
 		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
 	struct pinreg_region_place place = { .device = &domain->device, .set = &domain->regions };
 	return pinreg_region_make(&place, addr, length, opts, why, out);
+}
+
+int pinreg_region_register_dmabuf(struct pinreg_domain *domain, int fd, uint64_t offset,
+				  uint64_t length, const struct pinreg_region_opts *opts,
+				  struct pinreg_why *why, struct pinreg_region **out)
+{
+	if (!domain || !out)
+		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
+	struct pinreg_region_place place = { .device = &domain->device, .set = &domain->regions };
+	return pinreg_region_make_dmabuf(&place, fd, offset, length, opts, why, out);
 }
 
 int pinreg_file_open(struct pinreg_domain *domain, int dirfd, const char *path,

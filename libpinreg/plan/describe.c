@@ -11,65 +11,6 @@
 
 #include <pinreg/plan.h>
 
-static const struct {
-	enum pinreg_reason reason;
-	const char *name;
-} names[] = {
-	{ PINREG_REASON_NONE, "none" },
-	{ PINREG_REASON_PIN_MEMORY, "pin-memory" },
-	{ PINREG_REASON_PIN_READ_ONLY, "pin-read-only" },
-	{ PINREG_REASON_ODP_FSDAX, "odp-fsdax" },
-	{ PINREG_REASON_ODP_PAGECACHE, "odp-pagecache" },
-	{ PINREG_REASON_ODP_REQUESTED, "odp-requested" },
-	{ PINREG_REASON_BAD_RANGE, "bad-range" },
-	{ PINREG_REASON_BAD_OPTION, "bad-option" },
-	{ PINREG_REASON_HOLE, "hole" },
-	{ PINREG_REASON_PROTECTION, "protection" },
-	{ PINREG_REASON_PRIVATE_FILE, "private-file" },
-	{ PINREG_REASON_SPECIAL, "special" },
-	{ PINREG_REASON_UNKNOWN_FILE, "unknown-file" },
-	{ PINREG_REASON_PIN_IMPOSSIBLE, "pin-impossible" },
-	{ PINREG_REASON_ODP_MISSING, "odp-missing" },
-	{ PINREG_REASON_ODP_UNTRUSTED, "odp-untrusted" },
-	{ PINREG_REASON_ODP_GRANULARITY, "odp-granularity" },
-	{ PINREG_REASON_ODP_UNTESTED, "odp-untested" },
-	{ PINREG_REASON_UNALIGNED, "unaligned" },
-	{ PINREG_REASON_METHOD_UNAVAILABLE, "method-unavailable" },
-	{ PINREG_REASON_MEMLOCK, "memlock" },
-	{ PINREG_REASON_TOO_LONG, "too-long" },
-	{ PINREG_REASON_VERBS, "verbs" },
-	{ PINREG_REASON_FENCED, "fenced" },
-	{ PINREG_REASON_PAST_END, "past-end" },
-	{ PINREG_REASON_FILE_NOT_REGULAR, "file-not-regular" },
-	{ PINREG_REASON_FILE_SYMLINK, "file-symlink" },
-	{ PINREG_REASON_FILE_NOT_DAX, "file-not-dax" },
-	{ PINREG_REASON_FILE_OVERLAY, "file-overlay" },
-	{ PINREG_REASON_FILE_IN_USE, "file-in-use" },
-	{ PINREG_REASON_FILE_LEASE_DENIED, "file-lease-denied" },
-	{ PINREG_REASON_FILE_LEASE_UNSUPPORTED, "file-lease-unsupported" },
-	{ PINREG_REASON_FILE_NO_SPACE, "file-no-space" },
-	{ PINREG_REASON_FILE_SIZE, "file-size" },
-	{ PINREG_REASON_FILE_EXTENTS, "file-extents" },
-	{ PINREG_REASON_FILE_SYSTEM_CALL, "file-system-call" },
-	{ PINREG_REASON_FILE_TAKEN, "file-taken" },
-	{ PINREG_REASON_FILE_SHRUNK, "file-shrunk" },
-	{ PINREG_REASON_FILE_REPLACED, "file-replaced" },
-};
-
-const char *pinreg_reason_name(enum pinreg_reason reason)
-{
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (names[i].reason == reason)
-			return names[i].name;
-	return "?";
-}
-
-const char *pinreg_method_name(enum pinreg_method method)
-{
-	static const char *const words[] = { "auto", "pin", "odp", "staged", "dmabuf", "refuse" };
-	return method <= PINREG_METHOD_REFUSE ? words[method] : "?";
-}
-
 /* What the sentences are made with: every buffer is bounded. */
 struct sentence {
 	char *buf;
@@ -93,6 +34,39 @@ static const char *missing_right(uint64_t prot)
 	if (prot & PINREG_PROT_WRITE)
 		return prot & PINREG_PROT_READ ? "readable or writable" : "writable";
 	return "readable";
+}
+
+static int say_staged(const struct pinreg_why *why, const struct sentence *out)
+{
+	const char *kind = pinreg_kind_name(why->kind);
+	switch (why->reason) {
+	case PINREG_REASON_STAGED_NO_ODP:
+		return say(
+			out,
+			"%s memory can neither be pinned nor paged on demand here, so a shadow of "
+			"%" PRIu64 " bytes is pinned: commit and refresh move the data",
+			kind, why->wanted);
+	case PINREG_REASON_STAGED_UNTRUSTED:
+		return say(out,
+			   "%s memory cannot be pinned, and on-demand paging put %u bytes wrong at "
+			   "MTU "
+			   "%u, so a shadow of %" PRIu64
+			   " bytes is pinned: commit and refresh move "
+			   "the data",
+			   kind, why->wrong, why->mtu, why->wanted);
+	case PINREG_REASON_STAGED_GRANULARITY:
+		return say(
+			out,
+			"%s memory cannot be pinned, and on-demand paging is right for whole pages "
+			"only (%u bytes wrong at MTU %u), so a shadow of %" PRIu64
+			" bytes is pinned: commit and refresh move the data",
+			kind, why->wrong, why->mtu, why->wanted);
+	default:
+		return say(out,
+			   "a shadow was asked for; %" PRIu64
+			   " bytes are pinned: commit and refresh move the data",
+			   why->wanted);
+	}
 }
 
 static int say_choice(const struct pinreg_why *why, const struct sentence *out)
@@ -121,6 +95,19 @@ static int say_choice(const struct pinreg_why *why, const struct sentence *out)
 			   "on-demand paging was asked for and moved the right bytes in the data "
 			   "test at MTU %u",
 			   why->mtu);
+	case PINREG_REASON_ODP_LIMIT:
+		return say(out,
+			   "%" PRIu64 " more bytes may not be pinned (%" PRIu64 " of %" PRIu64
+			   " are), and on-demand paging moved the right bytes in the data test at "
+			   "MTU %u",
+			   why->wanted, why->used, why->limit, why->mtu);
+	case PINREG_REASON_DMABUF_MEMORY:
+		return say(out, "a dma-buf was given, and the device can register it");
+	case PINREG_REASON_STAGED_NO_ODP:
+	case PINREG_REASON_STAGED_UNTRUSTED:
+	case PINREG_REASON_STAGED_GRANULARITY:
+	case PINREG_REASON_STAGED_REQUESTED:
+		return say_staged(why, out);
 	default:
 		return say(out, "no reason is known");
 	}
@@ -153,6 +140,51 @@ static int say_odp(const struct pinreg_why *why, const struct sentence *out)
 			   "%s memory needs on-demand paging here, and its data test could not be "
 			   "run: %s",
 			   kind, strerror(why->os_error));
+	}
+}
+
+/* Refusals that are about the device and the limits. */
+static int say_device(const struct pinreg_why *why, const struct sentence *out)
+{
+	switch (why->reason) {
+	case PINREG_REASON_KINDS:
+		return say(out,
+			   "at 0x%" PRIx64
+			   " the range crosses into another kind of memory (%s), which "
+			   "the caller forbade",
+			   why->addr, pinreg_kind_name(why->kind));
+	case PINREG_REASON_IOVA:
+		return say(
+			out,
+			"addresses other than the memory's own (0x%" PRIx64
+			") do not work here: on-demand paging has none, and for pinned memory the "
+			"device's test was not passed",
+			why->addr);
+	case PINREG_REASON_FLUSH_MISSING:
+		return say(out, "the device cannot flush (access flags 0x%" PRIx64 ")",
+			   why->wanted);
+	case PINREG_REASON_FLUSH_NOT_PMEM:
+		return say(out,
+			   "a flush to persistence was asked for, and what would be registered of "
+			   "0x%" PRIx64 "-0x%" PRIx64 " (%s) is no persistent memory",
+			   why->addr, why->addr + why->length, pinreg_kind_name(why->kind));
+	case PINREG_REASON_BUDGET:
+		return say(out,
+			   "the domain may pin %" PRIu64 " bytes, %" PRIu64
+			   " are pinned and %" PRIu64 " more were wanted",
+			   why->limit, why->used, why->wanted);
+	case PINREG_REASON_MKEYS:
+		return say(out, "the device has %" PRIu64 " of %" PRIu64 " possible memory regions",
+			   why->used, why->limit);
+	case PINREG_REASON_MAP_COUNT:
+		return say(out,
+			   "the process has %" PRIu64
+			   " mappings, and vm.max_map_count allows %" PRIu64,
+			   why->used, why->limit);
+	case PINREG_REASON_DMABUF_MISSING:
+		return say(out, "the device cannot register dma-bufs: %s", strerror(why->os_error));
+	default:
+		return say_odp(why, out);
 	}
 }
 
@@ -223,7 +255,7 @@ static int say_refusal(const struct pinreg_why *why, const struct sentence *out)
 			   " lies behind the end of the mapped file (%" PRIu64 " bytes)",
 			   from, to, why->limit);
 	default:
-		return say_odp(why, out);
+		return say_device(why, out);
 	}
 }
 

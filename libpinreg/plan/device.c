@@ -63,3 +63,18 @@ int pinreg_device_mtu(struct pinreg_device *device)
 		return -ENETDOWN;
 	return (int)pinreg_mtu_bytes(attr.active_mtu);
 }
+
+int pinreg_device_pin(struct pinreg_device *device, uint64_t bytes)
+{
+	uint64_t pinned = atomic_load(&device->pinned);
+	do {
+		if (pinned > device->pin_budget || bytes > device->pin_budget - pinned)
+			return -ENOMEM;
+	} while (!atomic_compare_exchange_weak(&device->pinned, &pinned, pinned + bytes));
+	return 0;
+}
+
+void pinreg_device_unpin(struct pinreg_device *device, uint64_t bytes)
+{
+	atomic_fetch_sub(&device->pinned, bytes);
+}

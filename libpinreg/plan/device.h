@@ -7,6 +7,7 @@
 #define PINREG_PLAN_DEVICE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include <pinreg/domain.h>
@@ -30,8 +31,28 @@ struct pinreg_device {
 	unsigned int memory_windows;
 	uint64_t max_mr_size;
 	uint64_t max_mr;
-	uint64_t node_guid; /* network byte order */
+	uint64_t pin_budget;	  /* UINT64_MAX: none */
+	_Atomic(uint64_t) pinned; /* by regions of the domain, bytes */
+	_Atomic(int) iova;	  /* enum pinreg_iova: of pinned regions */
+	uint64_t node_guid;	  /* network byte order */
 };
+
+/* Does a pinned region work whose iova is not the address of its memory? */
+enum pinreg_iova {
+	PINREG_IOVA_UNTESTED = 0,
+	PINREG_IOVA_WORKS,
+	PINREG_IOVA_BROKEN,
+};
+
+/*
+ * Count bytes as pinned. 0, or -ENOMEM where the budget does not allow it. The
+ * plan looked at the budget too, but another thread may have been faster.
+ */
+int pinreg_device_pin(struct pinreg_device *device, uint64_t bytes);
+void pinreg_device_unpin(struct pinreg_device *device, uint64_t bytes);
+
+/* Move data through a pinned region with another iova, once for a device. */
+enum pinreg_iova pinreg_device_test_iova(struct pinreg_device *device);
 
 /* Ask the device. 0, -EINVAL (no such port), or the -errno of asking. */
 int pinreg_device_init(struct pinreg_device *device);

@@ -38,9 +38,59 @@ static void refuse_untested(struct pinreg_plan *out, int status)
 	out->why.os_error = -status;
 }
 
+static void gather_runs(const struct pinreg_policy_input *input, struct pinreg_decision *out)
+{
+	out->anonymous = true;
+	out->writable = true;
+	for (size_t i = 0; i < input->count; i++) {
+		const struct pinreg_run *run = &input->runs[i];
+		out->anonymous &= run->kind == PINREG_KIND_ANON;
+		out->has_file |=
+			run->kind == PINREG_KIND_PAGECACHE || run->kind == PINREG_KIND_FSDAX;
+		out->writable &= (run->prot & PINREG_PROT_WRITE) != 0;
+	}
+}
+
+static void decide(struct pinreg_device *device, uint64_t st_dev, struct pinreg_policy_input *input,
+		   struct pinreg_plan *plan)
+{
+	if (input->iova && input->iova != input->addr)
+		input->iova_works = pinreg_device_test_iova(device) == PINREG_IOVA_WORKS;
+	pinreg_policy_decide(input, plan);
+	if (plan->why.reason != PINREG_REASON_ODP_UNTESTED)
+		return;
+	int status = gather_trust(device, st_dev, &input->trust);
+	if (!status) {
+		pinreg_policy_decide(input, plan);
+		return;
+	}
+	/* what could not be tested is not trusted; a shadow needs no trust */
+	input->trust.trust = PINREG_TRUST_NONE;
+	pinreg_policy_decide(input, plan);
+	if (plan->method == PINREG_METHOD_REFUSE)
+		refuse_untested(plan, status);
+}
+
+static int look_and_decide(struct pinreg_device *device, uint64_t st_dev,
+			   struct pinreg_policy_input *input, struct pinreg_decision *out)
+{
+	struct pinreg_backing backing = { 0 };
+	int status = device->sys->memlock(&input->memlock);
+	if (!status)
+		status = pinreg_backing_look(device->sys, input->addr, input->length, &backing);
+	if (status)
+		return status;
+	input->runs = backing.runs;
+	input->count = backing.count;
+	gather_runs(input, out);
+	decide(device, st_dev, input, &out->plan);
+	pinreg_backing_clear(&backing);
+	return 0;
+}
+
 int pinreg_planner_plan(struct pinreg_device *device, uint64_t st_dev, const void *addr,
 			uint64_t length, const struct pinreg_region_opts *opts,
-			struct pinreg_plan *out)
+			struct pinreg_decision *out)
 {
 	struct pinreg_policy_input input = {
 		.addr = (uintptr_t)addr,
@@ -48,41 +98,26 @@ int pinreg_planner_plan(struct pinreg_device *device, uint64_t st_dev, const voi
 		.page_size = (unsigned int)sysconf(_SC_PAGESIZE),
 		.odp = device->odp,
 		.odp_rc = device->odp_rc,
+		.flush_global = device->flush_global,
+		.flush_persistent = device->flush_persistent,
 		.max_mr_size = device->max_mr_size,
+		.budget = { .limit = device->pin_budget, .used = atomic_load(&device->pinned) },
 	};
-	struct pinreg_region_opts known;
-	struct pinreg_plan plan = { .size = sizeof(plan), .method = PINREG_METHOD_REFUSE };
-
-	int status = pinreg_opts_read(opts, &known, sizeof(known));
-	if (status) {
-		pinreg_why_set(&plan.why, PINREG_REASON_BAD_OPTION, status);
-	} else {
-		status = pinreg_policy_options(&known, &input, &plan.why);
-		if (!status)
-			status = pinreg_policy_range(input.addr, length, &plan.why);
-	}
-	if (status) {
-		*out = plan;
-		return 0;
-	}
-
-	struct pinreg_backing backing = { 0 };
-	status = device->sys->memlock(&input.memlock);
-	if (!status)
-		status = pinreg_backing_look(device->sys, input.addr, length, &backing);
+	*out = (struct pinreg_decision){
+		.plan = {
+			.size = sizeof(out->plan),
+			.method = PINREG_METHOD_REFUSE,
+			.addr = input.addr,
+			.length = length,
+		},
+	};
+	struct pinreg_why *why = &out->plan.why;
+	int status = pinreg_opts_read(opts, &out->opts, sizeof(out->opts));
 	if (status)
-		return status;
-	input.runs = backing.runs;
-	input.count = backing.count;
-	pinreg_policy_decide(&input, &plan);
-	if (plan.why.reason == PINREG_REASON_ODP_UNTESTED) {
-		status = gather_trust(device, st_dev, &input.trust);
-		if (status)
-			refuse_untested(&plan, status);
-		else
-			pinreg_policy_decide(&input, &plan);
-	}
-	pinreg_backing_clear(&backing);
-	*out = plan;
-	return 0;
+		pinreg_why_set(why, PINREG_REASON_BAD_OPTION, status);
+	else
+		status = pinreg_policy_options(&out->opts, &input, why);
+	if (!status)
+		status = pinreg_policy_range(input.addr, length, why);
+	return status ? 0 : look_and_decide(device, st_dev, &input, out);
 }

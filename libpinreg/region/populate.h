@@ -13,8 +13,8 @@
 #include "plan/device.h"
 
 struct pinreg_populate {
-	bool write;           /* the mapping may be written, and will be */
-	bool huge;            /* anonymous memory: ask for huge pages first */
+	bool write;	      /* the mapping may be written, and will be */
+	bool huge;	      /* anonymous memory: ask for huge pages first */
 	unsigned int threads; /* at most; 0: the CPUs that this thread may run on */
 	pinreg_progress_function *progress;
 	void *context;

@@ -11,31 +11,6 @@
 #include "base/why.h"
 #include "plan/planner.h"
 
-int pinreg_region_attach(struct pinreg_region *region, struct pinreg_why *why)
-{
-	const struct pinreg_plan *plan = &region->plan;
-	const struct pinreg_sys *sys = region->device->sys;
-	int status = sys->mr_register(region->device->pd, (void *)(uintptr_t)plan->addr,
-				      plan->length, plan->access, &region->mr);
-	if (!status)
-		return 0;
-
-	pinreg_why_call(why, PINREG_REASON_VERBS, "ibv_reg_mr", status);
-	if (why) {
-		why->addr = plan->addr;
-		why->length = plan->length;
-	}
-	return status;
-}
-
-int pinreg_region_detach(struct pinreg_region *region)
-{
-	int status = region->device->sys->mr_deregister(region->mr);
-	if (!status)
-		region->mr = NULL;
-	return status;
-}
-
 static void link_into_set(struct pinreg_region *region)
 {
 	struct pinreg_region_set *set = region->set;
@@ -61,7 +36,10 @@ static void unlink_from_set(struct pinreg_region *region)
 /* Registered and linked, or -errno with *why. */
 static int carry_out(struct pinreg_region *region, struct pinreg_why *why)
 {
-	int status = pinreg_set_enter(region->set);
+	int status = pinreg_region_warm(region, why);
+	if (status)
+		return status;
+	status = pinreg_set_enter(region->set);
 	if (status)
 		return pinreg_why_set(why, PINREG_REASON_FENCED, status);
 	status = pinreg_region_attach(region, why);
@@ -71,37 +49,66 @@ static int carry_out(struct pinreg_region *region, struct pinreg_why *why)
 	return status;
 }
 
+static struct pinreg_region *new_region(const struct pinreg_region_place *place)
+{
+	struct pinreg_region *region = calloc(1, sizeof(*region));
+	if (!region)
+		return NULL;
+	region->device = place->device;
+	region->set = place->set;
+	region->persist = place->persist;
+	region->dmabuf = -1;
+	return region;
+}
+
+static void free_region(struct pinreg_region *region)
+{
+	if (region->dmabuf >= 0)
+		region->device->sys->file_close(region->dmabuf);
+	pinreg_shadow_free(region->device, region->shadow);
+	free(region);
+}
+
+/* The plan is made: do it. Frees the region on failure. */
+static int finish(struct pinreg_region *region, struct pinreg_why *why, struct pinreg_region **out)
+{
+	const struct pinreg_plan *plan = &region->decision.plan;
+	int status = plan->method == PINREG_METHOD_REFUSE ? plan->why.error : 0;
+	if (why)
+		*why = plan->why;
+	if (!status)
+		status = carry_out(region, why);
+	if (status)
+		free_region(region);
+	else
+		*out = region;
+	return status;
+}
+
 int pinreg_region_make(const struct pinreg_region_place *place, void *addr, uint64_t length,
 		       const struct pinreg_region_opts *opts, struct pinreg_why *why,
 		       struct pinreg_region **out)
 {
-	struct pinreg_region *region = calloc(1, sizeof(*region));
+	struct pinreg_region *region = new_region(place);
 	if (!region)
 		return pinreg_why_call(why, PINREG_REASON_VERBS, "calloc", -ENOMEM);
-	region->device = place->device;
-	region->set = place->set;
-	region->persist = place->persist;
-	region->plan.size = sizeof(region->plan);
-
 	int status = pinreg_planner_plan(place->device, place->st_dev, addr, length, opts,
-					 &region->plan);
-	if (status)
-		pinreg_why_call(why, PINREG_REASON_VERBS, "looking at the memory", status);
-	else if (region->plan.method == PINREG_METHOD_REFUSE) {
-		status = region->plan.why.error;
-		if (why)
-			*why = region->plan.why;
-	} else {
-		status = carry_out(region, why);
-	}
-	if (status) {
-		free(region);
-		return status;
-	}
-	if (why)
-		*why = region->plan.why;
-	*out = region;
-	return 0;
+					 &region->decision);
+	if (!status)
+		return finish(region, why, out);
+	free_region(region);
+	return pinreg_why_call(why, PINREG_REASON_VERBS, "looking at the memory", status);
+}
+
+int pinreg_region_make_dmabuf(const struct pinreg_region_place *place, int fd, uint64_t offset,
+			      uint64_t length, const struct pinreg_region_opts *opts,
+			      struct pinreg_why *why, struct pinreg_region **out)
+{
+	struct pinreg_region *region = new_region(place);
+	if (!region)
+		return pinreg_why_call(why, PINREG_REASON_VERBS, "calloc", -ENOMEM);
+	pinreg_region_plan_dmabuf(region, fd, offset, length, opts);
+	return finish(region, why, out);
 }
 
 int pinreg_region_deregister(struct pinreg_region *region)
@@ -115,7 +122,7 @@ int pinreg_region_deregister(struct pinreg_region *region)
 		unlink_from_set(region);
 	pthread_mutex_unlock(&set->lock);
 	if (!status)
-		free(region);
+		free_region(region);
 	return status;
 }
 
@@ -137,8 +144,8 @@ int pinreg_region_keys(struct pinreg_region *region, struct pinreg_keys *out)
 	pthread_mutex_unlock(&set->lock);
 	if (status)
 		return status;
-	keys.addr = region->plan.addr;
-	keys.length = region->plan.length;
+	keys.addr = pinreg_region_iova(region);
+	keys.length = region->decision.plan.length;
 	pinreg_info_write(out, &keys, sizeof(keys));
 	return 0;
 }
@@ -148,12 +155,12 @@ int pinreg_region_query(struct pinreg_region *region, struct pinreg_region_info 
 	if (!region || pinreg_info_check(out, offsetof(struct pinreg_region_info, live)))
 		return -EINVAL;
 	struct pinreg_region_info info = {
-		.method = region->plan.method,
-		.granularity = region->plan.granularity,
-		.access = region->plan.access,
-		.addr = region->plan.addr,
-		.length = region->plan.length,
-		.why = region->plan.why,
+		.method = region->decision.plan.method,
+		.granularity = region->decision.plan.granularity,
+		.access = region->decision.plan.access,
+		.addr = region->decision.plan.addr,
+		.length = region->decision.plan.length,
+		.why = region->decision.plan.why,
 	};
 	pthread_mutex_lock(&region->set->lock);
 	info.generation = region->set->generation;
@@ -163,16 +170,47 @@ int pinreg_region_query(struct pinreg_region *region, struct pinreg_region_info 
 	return 0;
 }
 
+static bool within(const struct pinreg_region *region, uint64_t offset, uint64_t length)
+{
+	uint64_t whole = region->decision.plan.length;
+	return offset <= whole && length <= whole - offset;
+}
+
+/* The memory itself, inside of enter and leave. */
+static int make_durable(struct pinreg_region *region, uint64_t offset, uint64_t length)
+{
+	const struct pinreg_sys *sys = region->device->sys;
+	char *addr = (char *)(uintptr_t)region->decision.plan.addr + offset;
+	if (region->persist)
+		return sys->persist_range(region->persist, addr, length);
+	return region->decision.has_file ? sys->sync_mapping(addr, length) : 0;
+}
+
 int pinreg_region_commit(struct pinreg_region *region, uint64_t offset, uint64_t length)
 {
-	if (!region || offset > region->plan.length || length > region->plan.length - offset)
+	if (!region || !within(region, offset, length))
 		return -EINVAL;
 	int status = pinreg_set_enter(region->set);
 	if (status)
 		return status;
-	if (region->persist && length)
-		status = region->device->sys->persist_range(
-			region->persist, (char *)(uintptr_t)region->plan.addr + offset, length);
+	/* a peer that may not write has put nothing into the shadow */
+	if (region->shadow && region->decision.plan.access & IBV_ACCESS_LOCAL_WRITE)
+		pinreg_shadow_to_home(region->shadow, offset, length);
+	if (length)
+		status = make_durable(region, offset, length);
 	pinreg_set_leave(region->set);
 	return status;
+}
+
+int pinreg_region_refresh(struct pinreg_region *region, uint64_t offset, uint64_t length)
+{
+	if (!region || !within(region, offset, length))
+		return -EINVAL;
+	int status = pinreg_set_enter(region->set);
+	if (status)
+		return status;
+	if (region->shadow)
+		pinreg_shadow_from_home(region->shadow, offset, length);
+	pinreg_set_leave(region->set);
+	return 0;
 }

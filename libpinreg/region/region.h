@@ -7,14 +7,17 @@
 
 #include <pinreg/region.h>
 
-#include "plan/device.h"
+#include "plan/planner.h"
 #include "region/set.h"
+#include "region/shadow.h"
 
 struct pinreg_region {
 	struct pinreg_device *device;
 	struct pinreg_region_set *set;
-	struct pinreg_persist *persist; /* the file's; NULL: nothing is durable here */
-	struct pinreg_plan plan;	/* what was decided and done */
+	struct pinreg_persist *persist;	 /* the file's; NULL: nothing is durable here */
+	struct pinreg_decision decision; /* what was decided and done */
+	struct pinreg_shadow *shadow;	 /* of STAGED, else NULL */
+	int dmabuf;			 /* of DMABUF, our own descriptor, else -1 */
 	/* under set->lock */
 	struct ibv_mr *mr; /* NULL while fenced */
 	struct pinreg_region *next;
@@ -33,6 +36,24 @@ struct pinreg_region_place {
 int pinreg_region_make(const struct pinreg_region_place *place, void *addr, uint64_t length,
 		       const struct pinreg_region_opts *opts, struct pinreg_why *why,
 		       struct pinreg_region **out);
+
+/* As pinreg_region_register_dmabuf(). */
+int pinreg_region_make_dmabuf(const struct pinreg_region_place *place, int fd, uint64_t offset,
+			      uint64_t length, const struct pinreg_region_opts *opts,
+			      struct pinreg_why *why, struct pinreg_region **out);
+
+/* The plan of a dma-buf, and a descriptor of our own. 0, or -errno as the plan says. */
+int pinreg_region_plan_dmabuf(struct pinreg_region *region, int fd, uint64_t offset,
+			      uint64_t length, const struct pinreg_region_opts *opts);
+
+/*
+ * Before anything is registered, and outside of every lock: touch cold memory,
+ * or make the shadow. 0, or -errno with *why.
+ */
+int pinreg_region_warm(struct pinreg_region *region, struct pinreg_why *why);
+
+/* What work requests address. */
+uint64_t pinreg_region_iova(const struct pinreg_region *region);
 
 /* Carry out the plan: region->mr becomes live. 0, or -errno with *why. */
 int pinreg_region_attach(struct pinreg_region *region, struct pinreg_why *why);

@@ -31,6 +31,12 @@ int pinreg_real_file_close(int fd)
 	return close(fd) ? -errno : 0;
 }
 
+int pinreg_real_descriptor_copy(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return copy < 0 ? -errno : copy;
+}
+
 int pinreg_real_file_look(int fd, struct pinreg_file_look *out)
 {
 	struct statx stat;

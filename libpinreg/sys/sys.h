@@ -87,6 +87,7 @@ struct pinreg_sys {
 	/* files */
 	int (*file_open)(int dirfd, const char *path, int flags, mode_t mode);
 	int (*file_close)(int fd);
+	int (*descriptor_copy)(int fd); /* closed on exec */
 	int (*file_look)(int fd, struct pinreg_file_look *out);
 	/* the inode and device that path leads to now, links not followed */
 	int (*path_look)(int dirfd, const char *path, uint64_t *device, uint64_t *inode);

@@ -24,6 +24,7 @@ const struct pinreg_sys pinreg_sys_real = {
 	.map_count = pinreg_real_map_count,
 	.file_open = pinreg_real_file_open,
 	.file_close = pinreg_real_file_close,
+	.descriptor_copy = pinreg_real_descriptor_copy,
 	.file_look = pinreg_real_file_look,
 	.path_look = pinreg_real_path_look,
 	.file_unlink = pinreg_real_file_unlink,

@@ -113,7 +113,7 @@ static void file_trust(const char *directory)
 	test_ok(sys->populate(memory, PINREG_TRUST_ROOM, true));
 	uint64_t began = sys->now_ns();
 	test_ok(pinreg_trust_of_memory(&guest_device, look.device, memory, PINREG_TRUST_ROOM,
-				       (uintptr_t)memory, &of_file));
+				       &of_file));
 	check_known(&of_file, true, began);
 	assert_int_equal(of_file.trust, of_device.trust);
 	assert_int_equal(pinreg_trust_known_of(&guest_device, look.device, NULL), of_file.trust);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * attach.c -- carrying a plan out: from memory to a live registration, and back.
+ */
+#include <errno.h>
+
+#include "base/why.h"
+#include "region/populate.h"
+#include "region/region.h"
+
+/* What is registered for the region: its memory, or the shadow of it. */
+static void *registered(const struct pinreg_region *region)
+{
+	if (region->shadow)
+		return region->shadow->memory;
+	return (void *)(uintptr_t)region->decision.plan.addr;
+}
+
+uint64_t pinreg_region_iova(const struct pinreg_region *region)
+{
+	const struct pinreg_plan *plan = &region->decision.plan;
+	return plan->iova ? plan->iova : (uintptr_t)registered(region);
+}
+
+/* The kernel said ENOMEM: which of the limits was it? Look, and say. */
+static void explain_no_memory(struct pinreg_region *region, struct pinreg_why *why)
+{
+	struct pinreg_device *device = region->device;
+	struct pinreg_memlock lock;
+	uint64_t wanted = region->decision.plan.pin_bytes;
+	uint64_t used, limit;
+	if (wanted && !device->sys->memlock(&lock) && lock.limit != UINT64_MAX &&
+	    (lock.used > lock.limit || wanted > lock.limit - lock.used)) {
+		why->reason = PINREG_REASON_MEMLOCK;
+		why->used = lock.used;
+		why->limit = lock.limit;
+		why->wanted = wanted;
+	} else if (!device->sys->mr_count(device->pd->context, &used) && used >= device->max_mr) {
+		why->reason = PINREG_REASON_MKEYS;
+		why->used = used;
+		why->limit = device->max_mr;
+	} else if (!device->sys->map_count(&used, &limit) && used >= limit) {
+		why->reason = PINREG_REASON_MAP_COUNT;
+		why->used = used;
+		why->limit = limit;
+	}
+}
+
+static int refused_by_kernel(struct pinreg_region *region, struct pinreg_why *why, int status)
+{
+	struct pinreg_why unheard;
+	if (!why)
+		why = &unheard;
+	pinreg_why_call(why, PINREG_REASON_VERBS, "ibv_reg_mr", status);
+	why->addr = region->decision.plan.addr;
+	why->length = region->decision.plan.length;
+	if (region->decision.plan.method == PINREG_METHOD_DMABUF && status == -EOPNOTSUPP)
+		why->reason = PINREG_REASON_DMABUF_MISSING;
+	if (status == -ENOMEM)
+		explain_no_memory(region, why);
+	return status;
+}
+
+static int register_range(struct pinreg_region *region)
+{
+	const struct pinreg_plan *plan = &region->decision.plan;
+	struct pinreg_device *device = region->device;
+	if (plan->method == PINREG_METHOD_DMABUF)
+		return device->sys->mr_register_dmabuf(device->pd, region->dmabuf, plan->addr,
+						       plan->length, plan->iova, plan->access,
+						       &region->mr);
+	return device->sys->mr_register(device->pd, registered(region), plan->length,
+					pinreg_region_iova(region), plan->access, &region->mr);
+}
+
+/* ODP: have the pages at hand before the first packet asks for them. */
+static void prefetch(struct pinreg_region *region)
+{
+	const struct pinreg_decision *decision = &region->decision;
+	const struct pinreg_sys *sys = region->device->sys;
+	void *addr = (void *)(uintptr_t)decision->plan.addr;
+	bool write = decision->plan.access & IBV_ACCESS_LOCAL_WRITE;
+	sys->populate(addr, decision->plan.length, write);
+	/* only a hint: providers without it say EOPNOTSUPP */
+	sys->mr_prefetch(region->mr, addr, decision->plan.length, write);
+}
+
+int pinreg_region_attach(struct pinreg_region *region, struct pinreg_why *why)
+{
+	const struct pinreg_plan *plan = &region->decision.plan;
+	struct pinreg_device *device = region->device;
+	int status = pinreg_device_pin(device, plan->pin_bytes);
+	if (status) {
+		pinreg_why_set(why, PINREG_REASON_BUDGET, status);
+		if (why) {
+			why->wanted = plan->pin_bytes;
+			why->used = atomic_load(&device->pinned);
+			why->limit = device->pin_budget;
+		}
+		return status;
+	}
+	/* peers shall read what is there now, also after a return from a fence */
+	if (region->shadow)
+		pinreg_shadow_from_home(region->shadow, 0, plan->length);
+	status = register_range(region);
+	if (status) {
+		pinreg_device_unpin(device, plan->pin_bytes);
+		return refused_by_kernel(region, why, status);
+	}
+	if (plan->method == PINREG_METHOD_ODP && region->decision.opts.prefetch)
+		prefetch(region);
+	return 0;
+}
+
+int pinreg_region_detach(struct pinreg_region *region)
+{
+	int status = region->device->sys->mr_deregister(region->mr);
+	if (!status) {
+		region->mr = NULL;
+		pinreg_device_unpin(region->device, region->decision.plan.pin_bytes);
+	}
+	return status;
+}
+
+int pinreg_region_warm(struct pinreg_region *region, struct pinreg_why *why)
+{
+	const struct pinreg_decision *decision = &region->decision;
+	struct pinreg_populate how = {
+		.write = decision->writable,
+		.huge = decision->anonymous,
+		.threads = decision->opts.threads,
+		.progress = decision->opts.progress,
+		.context = decision->opts.progress_context,
+	};
+	int status = 0;
+	if (decision->plan.method == PINREG_METHOD_PIN && !decision->opts.no_populate)
+		status = pinreg_populate_range(region->device, registered(region),
+					       decision->plan.length, &how);
+	else if (decision->plan.method == PINREG_METHOD_STAGED)
+		status = pinreg_shadow_make(region->device, decision, &region->shadow);
+	return status ? pinreg_why_call(why, PINREG_REASON_VERBS, "touching the memory", status)
+		      : 0;
+}
