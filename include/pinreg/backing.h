@@ -18,6 +18,19 @@ extern "C" {
 
 #pragma GCC visibility push(default)
 
+/*
+ * The n-th parameter is looked at as an address, never through: so a compiler
+ * need not warn of memory that holds nothing yet.
+ */
+#ifdef __has_attribute
+#if __has_attribute(access)
+#define PINREG_ONLY_ADDRESS(n) __attribute__((access(none, n)))
+#endif
+#endif
+#ifndef PINREG_ONLY_ADDRESS
+#define PINREG_ONLY_ADDRESS(n)
+#endif
+
 /* What the memory behind a run is. Values are stable; new ones come last. */
 enum pinreg_kind {
 	PINREG_KIND_HOLE = 0,	      /* nothing is mapped here */
@@ -73,7 +86,8 @@ struct pinreg_backing;
  * Thread: any. The answer is a snapshot: another thread may unmap at once.
  * Since: 0.1
  */
-int pinreg_backing_query(const void *addr, size_t length, struct pinreg_backing **out);
+int pinreg_backing_query(const void *addr, size_t length, struct pinreg_backing **out)
+	PINREG_ONLY_ADDRESS(1);
 
 /*
  * pinreg_backing_count -- the number of runs.

@@ -101,7 +101,8 @@ struct pinreg_plan {
  * Thread: any. Since: 0.1
  */
 int pinreg_plan(struct pinreg_domain *domain, const void *addr, size_t length,
-		const struct pinreg_region_opts *opts, struct pinreg_plan *out);
+		const struct pinreg_region_opts *opts, struct pinreg_plan *out)
+	PINREG_ONLY_ADDRESS(2);
 
 /*
  * pinreg_plan_describe -- the plan in one sentence: method and why.

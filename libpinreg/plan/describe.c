@@ -73,12 +73,14 @@ static int say_choice(const struct pinreg_why *why, const struct sentence *out)
 {
 	switch (why->reason) {
 	case PINREG_REASON_PIN_MEMORY:
-		return say(out, "%s memory can be pinned; %" PRIu64 " bytes are",
+		return say(out,
+			   "the kernel pins %s memory for as long as it is needed, %" PRIu64
+			   " bytes of it",
 			   pinreg_kind_name(why->kind), why->wanted);
 	case PINREG_REASON_PIN_READ_ONLY:
 		return say(out,
-			   "page cache can be pinned as nobody asked to write; %" PRIu64
-			   " bytes are",
+			   "the kernel pins page cache that nobody is going to write, %" PRIu64
+			   " bytes of it",
 			   why->wanted);
 	case PINREG_REASON_ODP_FSDAX:
 		return say(out,
