@@ -107,8 +107,7 @@ int pinreg_domain_query(struct pinreg_domain *domain, struct pinreg_domain_info 
 		status = device->sys->memlock(&lock);
 	if (status)
 		return status;
-	snprintf(info.device, sizeof(info.device), "%s",
-		 ibv_get_device_name(device->pd->context->device));
+	snprintf(info.device, sizeof(info.device), "%s", device->pd->context->device->name);
 	info.active_mtu = pinreg_mtu_bytes(port.active_mtu);
 	info.memlock_limit = lock.limit;
 	info.memlock_used = lock.used;
@@ -164,6 +163,21 @@ int pinreg_region_register(struct pinreg_domain *domain, void *addr, size_t leng
 {
 	if (!domain || !out)
 		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
+	/* a region on a leased file has to be fenced with it */
+	bool whole = false;
+	struct pinreg_file *file =
+		pinreg_watch_find(&domain->watch, (uintptr_t)addr, length, &whole);
+	if (file && whole && length)
+		return pinreg_file_register(file, (uintptr_t)addr - (uintptr_t)file->prepared.addr,
+					    length, opts, why, out);
+	if (file) {
+		pinreg_why_set(why, PINREG_REASON_BAD_RANGE, -EINVAL);
+		if (why) {
+			why->addr = (uintptr_t)addr;
+			why->length = length;
+		}
+		return -EINVAL;
+	}
 	struct pinreg_region_place place = { .device = &domain->device, .set = &domain->regions };
 	return pinreg_region_make(&place, addr, length, opts, why, out);
 }

@@ -34,7 +34,7 @@ extern "C" {
 /* What the memory behind a run is. Values are stable; new ones come last. */
 enum pinreg_kind {
 	PINREG_KIND_HOLE = 0,	      /* nothing is mapped here */
-	PINREG_KIND_ANON = 1,	      /* private anonymous memory, heap, stack */
+	PINREG_KIND_ANON = 1,	      /* private anonymous memory, heap, stack, variables */
 	PINREG_KIND_SHMEM = 2,	      /* memfd, tmpfs, System V, shared anonymous */
 	PINREG_KIND_HUGETLB = 3,      /* reserved huge pages */
 	PINREG_KIND_PAGECACHE = 4,    /* shared mapping of a file in the page cache */

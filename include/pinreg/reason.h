@@ -99,7 +99,9 @@ struct pinreg_why {
 	unsigned int mtu;      /* path MTU of the data test, bytes */
 	unsigned int wrong;    /* bytes that the data test found wrong */
 	char step[24];	       /* name of the call that failed */
-	uint64_t reserved[4];
+	unsigned int assumed;  /* 1: ODP was not tested, the domain was told to trust it */
+	unsigned int reserved_too;
+	uint64_t reserved[3];
 };
 
 /*

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * extents.c -- reading the block map by FIEMAP in pieces.
+ * extents.c -- reading the block map by FIEMAP in pieces, or, where there is
+ * none, what is data and what a hole.
  */
 #include "file/extents.h"
 
+#include <errno.h>
 #include <linux/fiemap.h>
 #include <string.h>
 
@@ -81,6 +83,27 @@ int pinreg_extents_walk(const struct pinreg_sys *sys, int fd, uint64_t length,
 			return status;
 		/* a reply that leads nowhere must not make this loop for ever */
 		last |= walk.position == before;
+	}
+	return report(&walk, length, true, 0);
+}
+
+int pinreg_holes_walk(const struct pinreg_sys *sys, int fd, uint64_t length,
+		      pinreg_extent_function *visit, void *context)
+{
+	struct walk walk = { .length = length, .visit = visit, .context = context };
+	while (walk.position < length) {
+		uint64_t data, hole;
+		int status = sys->file_seek(fd, walk.position, true, &data);
+		if (status == -ENXIO)
+			break; /* nothing but a hole up to the end */
+		if (!status)
+			status = report(&walk, data, true, 0);
+		if (!status && walk.position < length)
+			status = sys->file_seek(fd, data, false, &hole);
+		if (!status && walk.position < length)
+			status = report(&walk, hole, false, 0);
+		if (status)
+			return status;
 	}
 	return report(&walk, length, true, 0);
 }

@@ -28,4 +28,11 @@ typedef int pinreg_extent_function(void *context, const struct pinreg_extent *ex
 int pinreg_extents_walk(const struct pinreg_sys *sys, int fd, uint64_t length,
 			pinreg_extent_function *visit, void *context);
 
+/*
+ * The same where there is no block map (tmpfs), by SEEK_DATA and SEEK_HOLE:
+ * blocks that were allocated and never written count as holes.
+ */
+int pinreg_holes_walk(const struct pinreg_sys *sys, int fd, uint64_t length,
+		      pinreg_extent_function *visit, void *context);
+
 #endif

@@ -12,8 +12,9 @@
 #include "file/extents.h"
 #include "file/prepared.h"
 
-/* How much is zeroed between two looks at the interrupt. */
-#define PIECE ((uint64_t)16 << 20)
+/* How much is done between two looks at who waits for the file. */
+#define PIECE_ZERO ((uint64_t)16 << 20)
+#define PIECE_ALLOCATE ((uint64_t)1 << 30)
 
 /* Blocks that hold nothing yet. */
 #define UNWRITTEN FIEMAP_EXTENT_UNWRITTEN
@@ -29,9 +30,10 @@
 struct work {
 	struct pinreg_prepared *file;
 	const struct pinreg_sys *sys;
-	const struct pinreg_interrupt *interrupt;
-	struct pinreg_why *why; /* never NULL */
-	uint64_t old_size;
+	struct pinreg_tenure *tenure;
+	const _Atomic(bool) *give_up; /* or NULL */
+	struct pinreg_why *why;	      /* never NULL */
+	uint64_t found_size;
 	uint64_t room;	  /* bytes free on the filesystem */
 	uint64_t missing; /* bytes without a block */
 	bool shared;
@@ -45,15 +47,23 @@ static int system_call(struct work *work, const char *step, int status)
 
 static int walk(struct work *work, pinreg_extent_function *visit)
 {
-	int status =
-		pinreg_extents_walk(work->sys, work->file->fd, work->file->length, visit, work);
-	/* tmpfs has no block map; what fallocate gave is there */
-	if (status == -EOPNOTSUPP && work->file->tmpfs)
-		return 0;
+	const struct pinreg_prepared *file = work->file;
+	int status = file->tmpfs
+			     ? pinreg_holes_walk(work->sys, file->fd, file->length, visit, work)
+			     : pinreg_extents_walk(work->sys, file->fd, file->length, visit, work);
 	/* a visitor that fails has said why; the ioctl has not */
 	if (status && work->why->reason == PINREG_REASON_NONE)
 		system_call(work, "FIEMAP", status);
 	return status;
+}
+
+/* Is it time to let go, or not ours to change any more? Then says so. */
+static int check_tenure(struct work *work)
+{
+	bool asked = work->give_up && atomic_load(work->give_up);
+	if (!asked && pinreg_tenure_whole(work->tenure))
+		return 0;
+	return pinreg_why_set(work->why, PINREG_REASON_FILE_TAKEN, -EBUSY);
 }
 
 static int note_needs(void *context, const struct pinreg_extent *extent)
@@ -73,41 +83,54 @@ static int no_space(struct work *work, int status)
 	return status;
 }
 
+static int allocate_pieces(struct work *work, int mode)
+{
+	uint64_t length = work->file->length;
+	for (uint64_t done = 0; done < length;) {
+		uint64_t part = length - done < PIECE_ALLOCATE ? length - done : PIECE_ALLOCATE;
+		int status = check_tenure(work);
+		if (status)
+			return status;
+		status = work->sys->file_allocate(work->file->fd, mode, done, part);
+		if (status)
+			return no_space(work, status);
+		done += part;
+	}
+	return 0;
+}
+
 /* Blocks for everything; the size changes last. */
 static int allocate(struct work *work)
 {
 	struct pinreg_prepared *file = work->file;
+	bool grow = file->length > work->found_size;
 	int status = walk(work, note_needs);
 	if (status)
 		return status;
 	/* what cannot be must not fill the filesystem before it fails */
 	if (work->missing > work->room)
 		return no_space(work, -ENOSPC);
-	bool grow = file->length > work->old_size;
-	if (work->shared) {
-		int mode = FALLOC_FL_UNSHARE_RANGE | FALLOC_FL_KEEP_SIZE;
-		status = work->sys->file_allocate(file->fd, mode, 0, file->length);
-	}
-	/* on tmpfs holes are not told */
-	if (!status && (work->missing || grow || file->tmpfs))
-		status = work->sys->file_allocate(file->fd, FALLOC_FL_KEEP_SIZE, 0, file->length);
-	if (status)
-		return no_space(work, status);
-	if (!grow)
-		return 0;
+	if (grow)
+		file->old_size = work->found_size;
+	if (work->shared)
+		status = allocate_pieces(work, FALLOC_FL_UNSHARE_RANGE | FALLOC_FL_KEEP_SIZE);
+	if (!status && (work->missing || grow))
+		status = allocate_pieces(work, FALLOC_FL_KEEP_SIZE);
+	if (!status && grow)
+		status = check_tenure(work);
+	if (status || !grow)
+		return status;
 	status = work->sys->file_resize(file->fd, file->length);
 	return status ? system_call(work, "ftruncate", status) : 0;
 }
 
-static bool interrupted(const struct work *work)
-{
-	return work->interrupt->asked && work->interrupt->asked(work->interrupt->context);
-}
-
 static int zero_piece(struct work *work, uint64_t offset, uint64_t length)
 {
-	if (!work->window)
-		return work->sys->file_zero(work->file->fd, offset, length);
+	/* synced piece by piece, or the last fsync would keep others waiting */
+	if (!work->window) {
+		int status = work->sys->file_zero(work->file->fd, offset, length);
+		return status ? status : work->sys->file_sync(work->file->fd);
+	}
 	/*
 	 * A write fault on an unwritten DAX block zeroes and converts it, and
 	 * leaves a block with data alone.
@@ -115,25 +138,44 @@ static int zero_piece(struct work *work, uint64_t offset, uint64_t length)
 	return work->sys->populate((char *)work->window + offset, length, true);
 }
 
+static void count_zeroed(struct pinreg_prepared *file, uint64_t offset, uint64_t length)
+{
+	if (!file->zeroed || offset < file->zeroed_offset)
+		file->zeroed_offset = offset;
+	file->zeroed += length;
+}
+
 static int zero_extent(void *context, const struct pinreg_extent *extent)
 {
 	struct work *work = context;
 	if (!extent->hole && !(extent->flags & UNWRITTEN))
 		return 0;
-	if (!work->file->zeroed)
-		work->file->zeroed_offset = extent->offset;
 	for (uint64_t done = 0; done < extent->length;) {
-		uint64_t part = extent->length - done < PIECE ? extent->length - done : PIECE;
-		if (interrupted(work))
-			return pinreg_why_set(work->why, PINREG_REASON_FILE_TAKEN, -EBUSY);
-		int status = zero_piece(work, extent->offset + done, part);
+		uint64_t part = extent->length - done;
+		if (part > PIECE_ZERO)
+			part = PIECE_ZERO;
+		int status = check_tenure(work);
+		if (status)
+			return status;
+		status = zero_piece(work, extent->offset + done, part);
 		if (status)
 			return system_call(work, work->window ? "MADV_POPULATE_WRITE" : "pwrite",
 					   status);
+		count_zeroed(work->file, extent->offset + done, part);
 		done += part;
-		work->file->zeroed += part;
 	}
 	return 0;
+}
+
+/* A file that ended within a block: the kernel zeroes the rest of it. */
+static void count_tail(struct work *work)
+{
+	uint64_t block = 4096;
+	uint64_t end = (work->found_size + block - 1) / block * block;
+	if (end > work->file->length)
+		end = work->file->length;
+	if (end > work->found_size)
+		count_zeroed(work->file, work->found_size, end - work->found_size);
 }
 
 static int zero(struct work *work)
@@ -142,6 +184,7 @@ static int zero(struct work *work)
 	int status = 0;
 	file->zeroed = 0;
 	file->zeroed_offset = 0;
+	count_tail(work);
 	/* not through the MAP_SYNC mapping: there each fault would be a journal commit */
 	if (file->dax)
 		status = work->sys->map(file->fd, file->length, false, &work->window);
@@ -192,13 +235,14 @@ static int map_whole(struct work *work)
 	return status ? system_call(work, "libpmem2", status) : 0;
 }
 
-int pinreg_prepared_prepare(struct pinreg_prepared *file, const struct pinreg_interrupt *interrupt,
-			    struct pinreg_why *why)
+int pinreg_prepared_prepare(struct pinreg_prepared *file, struct pinreg_tenure *tenure,
+			    const _Atomic(bool) *give_up, struct pinreg_why *why)
 {
 	struct work work = {
 		.file = file,
 		.sys = file->device->sys,
-		.interrupt = interrupt,
+		.tenure = tenure,
+		.give_up = give_up,
 		.why = why,
 	};
 	struct pinreg_file_look look;
@@ -206,7 +250,7 @@ int pinreg_prepared_prepare(struct pinreg_prepared *file, const struct pinreg_in
 	int status = work.sys->file_look(file->fd, &look);
 	if (status)
 		return system_call(&work, "statx", status);
-	work.old_size = look.size;
+	work.found_size = look.size;
 	work.room = look.room;
 
 	status = allocate(&work);
@@ -216,12 +260,10 @@ int pinreg_prepared_prepare(struct pinreg_prepared *file, const struct pinreg_in
 		status = sync_and_verify(&work);
 	if (!status && !file->addr)
 		status = map_whole(&work);
-	if (status) {
-		/* also frees the blocks behind the end that a failed fallocate left */
-		if (file->length > work.old_size)
-			work.sys->file_resize(file->fd, work.old_size);
-		return status;
-	}
-	file->created = false;
-	return 0;
+	/* the last steps may have taken long */
+	if (!status)
+		status = check_tenure(&work);
+	if (!status)
+		file->size = look.size > file->length ? look.size : file->length;
+	return status;
 }

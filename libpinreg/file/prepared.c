@@ -106,6 +106,7 @@ int pinreg_prepared_open(struct pinreg_prepared *file, struct pinreg_device *dev
 			 struct pinreg_why *why)
 {
 	*file = (struct pinreg_prepared){ .device = device, .dirfd = AT_FDCWD, .fd = -1 };
+	file->old_size = UINT64_MAX;
 	file->path = strdup(path);
 	if (!file->path)
 		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "strdup", -ENOMEM);
@@ -153,4 +154,17 @@ void pinreg_prepared_close(struct pinreg_prepared *file)
 		sys->file_close(file->dirfd);
 	free(file->path);
 	*file = (struct pinreg_prepared){ .device = file->device, .dirfd = AT_FDCWD, .fd = -1 };
+}
+
+void pinreg_prepared_undo(struct pinreg_prepared *file, struct pinreg_tenure *tenure)
+{
+	/* also frees the blocks behind the end that a failed fallocate left */
+	if (file->old_size != UINT64_MAX && pinreg_tenure_sure(tenure))
+		file->device->sys->file_resize(file->fd, file->old_size);
+}
+
+void pinreg_prepared_keep(struct pinreg_prepared *file)
+{
+	file->created = false;
+	file->old_size = UINT64_MAX;
 }

@@ -6,11 +6,13 @@
 #ifndef PINREG_FILE_PREPARED_H
 #define PINREG_FILE_PREPARED_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <pinreg/file.h>
 
+#include "file/tenure.h"
 #include "plan/device.h"
 
 struct pinreg_prepared {
@@ -24,18 +26,14 @@ struct pinreg_prepared {
 	bool tmpfs;
 	uint64_t st_dev;
 	uint64_t inode;
-	void *addr;	 /* NULL until mapped */
-	uint64_t length; /* to be mapped, bytes */
-	uint64_t zeroed; /* by the last preparation */
+	void *addr;	   /* NULL until mapped */
+	uint64_t length;   /* to be mapped, bytes */
+	uint64_t size;	   /* of the file, after the last preparation */
+	uint64_t old_size; /* before it grew; UINT64_MAX: it did not */
+	uint64_t zeroed;   /* by the last preparation */
 	uint64_t zeroed_offset;
 	uint64_t extents;
 	struct pinreg_persist *persist;
-};
-
-/* Asked between pieces of work; true ends it with PINREG_REASON_FILE_TAKEN. */
-struct pinreg_interrupt {
-	bool (*asked)(void *context);
-	void *context;
 };
 
 /*
@@ -48,11 +46,22 @@ int pinreg_prepared_open(struct pinreg_prepared *file, struct pinreg_device *dev
 
 /*
  * Allocate, zero what is a hole or unwritten, sync, verify, map (the first
- * time). ASSUMPTIONS: the write lease is held; why is not NULL. 0, or -errno
- * with *why; the file then has the size it had.
+ * time). ASSUMPTIONS: tenure is of the lease on file->fd; why is not NULL. 0,
+ * or -errno with *why (PINREG_REASON_FILE_TAKEN: somebody waits for the file,
+ * or a thread for us: *give_up, which may be NULL, became true). What was done
+ * stays until pinreg_prepared_undo().
  */
-int pinreg_prepared_prepare(struct pinreg_prepared *file, const struct pinreg_interrupt *interrupt,
-			    struct pinreg_why *why);
+int pinreg_prepared_prepare(struct pinreg_prepared *file, struct pinreg_tenure *tenure,
+			    const _Atomic(bool) *give_up, struct pinreg_why *why);
+
+/*
+ * Give a file that was grown its old size back; not if it may be another's by
+ * now. One that was created is removed by pinreg_prepared_close().
+ */
+void pinreg_prepared_undo(struct pinreg_prepared *file, struct pinreg_tenure *tenure);
+
+/* What was prepared is to stay. */
+void pinreg_prepared_keep(struct pinreg_prepared *file);
 
 /* Does the path still lead here? 0, -ESTALE, or another -errno of looking. */
 int pinreg_prepared_check_path(struct pinreg_prepared *file);

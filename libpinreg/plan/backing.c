@@ -90,6 +90,11 @@ static void describe(struct walk *walk, const struct pinreg_mapping *mapping, ui
 	}
 	const struct pinreg_mapped_file *file = file_of(walk, mapping);
 	run->kind = kind_of_file(file, mapping->shared);
+	if (run->kind == PINREG_KIND_PRIVATE_FILE && mapping->prot & PINREG_PROT_WRITE &&
+	    walk->sys->program_data && walk->sys->program_data(addr)) {
+		run->kind = PINREG_KIND_ANON; /* a variable: nobody means the file */
+		return;
+	}
 	if (file->page_size)
 		run->page_size = file->page_size;
 	run->file_offset = mapping->file_offset + (addr - mapping->start);

@@ -11,6 +11,8 @@
 
 #include <pinreg/plan.h>
 
+#include "base/opts.h"
+
 /* What the sentences are made with: every buffer is bounded. */
 struct sentence {
 	char *buf;
@@ -34,6 +36,13 @@ static const char *missing_right(uint64_t prot)
 	if (prot & PINREG_PROT_WRITE)
 		return prot & PINREG_PROT_READ ? "readable or writable" : "writable";
 	return "readable";
+}
+
+/* How it is known what on-demand paging does. */
+static const char *proof(const struct pinreg_why *why)
+{
+	return why->assumed ? "is trusted on the caller's word"
+			    : "moved the right bytes in the data test";
 }
 
 static int say_staged(const struct pinreg_why *why, const struct sentence *out)
@@ -84,25 +93,22 @@ static int say_choice(const struct pinreg_why *why, const struct sentence *out)
 			   why->wanted);
 	case PINREG_REASON_ODP_FSDAX:
 		return say(out,
-			   "the kernel refuses to pin DAX files, and on-demand paging moved the "
-			   "right bytes in the data test at MTU %u",
-			   why->mtu);
+			   "the kernel refuses to pin DAX files, and on-demand paging %s at MTU %u",
+			   proof(why), why->mtu);
 	case PINREG_REASON_ODP_PAGECACHE:
-		return say(out,
-			   "the kernel refuses to pin writable page cache, and on-demand paging "
-			   "moved the right bytes in the data test at MTU %u",
-			   why->mtu);
+		return say(
+			out,
+			"the kernel refuses to pin writable page cache, and on-demand paging %s at "
+			"MTU %u",
+			proof(why), why->mtu);
 	case PINREG_REASON_ODP_REQUESTED:
-		return say(out,
-			   "on-demand paging was asked for and moved the right bytes in the data "
-			   "test at MTU %u",
+		return say(out, "on-demand paging was asked for, and %s at MTU %u", proof(why),
 			   why->mtu);
 	case PINREG_REASON_ODP_LIMIT:
 		return say(out,
 			   "%" PRIu64 " more bytes may not be pinned (%" PRIu64 " of %" PRIu64
-			   " are), and on-demand paging moved the right bytes in the data test at "
-			   "MTU %u",
-			   why->wanted, why->used, why->limit, why->mtu);
+			   " are), and on-demand paging %s at MTU %u",
+			   why->wanted, why->used, why->limit, proof(why), why->mtu);
 	case PINREG_REASON_DMABUF_MEMORY:
 		return say(out, "a dma-buf was given, and the device can register it");
 	case PINREG_REASON_STAGED_NO_ODP:
@@ -245,6 +251,8 @@ static int say_refusal(const struct pinreg_why *why, const struct sentence *out)
 			   " bytes are more than the device's largest region of %" PRIu64,
 			   why->wanted, why->limit);
 	case PINREG_REASON_VERBS:
+		if (!why->length)
+			return say(out, "%s failed: %s", why->step, strerror(why->os_error));
 		return say(out,
 			   "the kernel refused the registration of %" PRIu64 " bytes at 0x%" PRIx64
 			   ": %s",
@@ -322,7 +330,9 @@ int pinreg_why_describe(const struct pinreg_why *why, char *buf, size_t len)
 int pinreg_plan_describe(const struct pinreg_plan *plan, char *buf, size_t len)
 {
 	char why[512];
-	if (!plan || (!buf && len) || pinreg_why_describe(&plan->why, why, sizeof(why)) < 0)
+	/* a plan of an older caller may end before the reason */
+	if (pinreg_info_check(plan, offsetof(struct pinreg_plan, warnings)) || (!buf && len) ||
+	    pinreg_why_describe(&plan->why, why, sizeof(why)) < 0)
 		return -EINVAL;
 	struct sentence out = { buf, len };
 	if (plan->method == PINREG_METHOD_REFUSE)

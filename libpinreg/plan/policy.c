@@ -133,6 +133,7 @@ static bool odp_possible(const struct pinreg_policy_input *input, const struct p
 	out->odp_trust = trust;
 	out->why.mtu = input->trust.mtu;
 	out->why.wrong = (unsigned int)input->trust.bytes_wrong;
+	out->why.assumed = !input->trust.cases;
 	return reason == PINREG_REASON_NONE;
 }
 
@@ -146,6 +147,7 @@ static void choose_odp(const struct pinreg_policy_input *input, const struct pin
 	out->why.kind = run->kind;
 	out->why.mtu = input->trust.mtu;
 	out->why.wrong = (unsigned int)input->trust.bytes_wrong;
+	out->why.assumed = !input->trust.cases;
 }
 
 /* A shadow is pinned instead of the range. run: why it is needed. */
@@ -167,6 +169,7 @@ static void decide_staged(const struct pinreg_policy_input *input, const struct 
 	out->why.wanted = out->pin_bytes;
 	out->why.mtu = before.mtu;
 	out->why.wrong = before.wrong;
+	out->why.assumed = before.assumed;
 }
 
 /* For a run that cannot be pinned: ODP, or else a shadow. */

@@ -146,6 +146,10 @@ static int finding(struct pinreg_device *device, uint64_t st_dev, void *memory,
 	struct key key;
 	int status = 0;
 
+	if (device->assumed != PINREG_TRUST_UNTESTED) {
+		int mtu = pinreg_device_mtu(device);
+		report.mtu = mtu > 0 ? (unsigned int)mtu : 0;
+	}
 	if (report.trust == PINREG_TRUST_UNTESTED) {
 		status = key_make(device, st_dev, &key);
 		if (!status)

@@ -61,20 +61,19 @@ static int refused_by_kernel(struct pinreg_region *region, struct pinreg_why *wh
 	return status;
 }
 
-static int register_range(struct pinreg_region *region)
+static int register_range(struct pinreg_region *region, struct ibv_mr **out)
 {
 	const struct pinreg_plan *plan = &region->decision.plan;
 	struct pinreg_device *device = region->device;
 	if (plan->method == PINREG_METHOD_DMABUF)
 		return device->sys->mr_register_dmabuf(device->pd, region->dmabuf, plan->addr,
-						       plan->length, plan->iova, plan->access,
-						       &region->mr);
+						       plan->length, plan->iova, plan->access, out);
 	return device->sys->mr_register(device->pd, registered(region), plan->length,
-					pinreg_region_iova(region), plan->access, &region->mr);
+					pinreg_region_iova(region), plan->access, out);
 }
 
 /* ODP: have the pages at hand before the first packet asks for them. */
-static void prefetch(struct pinreg_region *region)
+static void prefetch(struct pinreg_region *region, struct ibv_mr *mr)
 {
 	const struct pinreg_decision *decision = &region->decision;
 	const struct pinreg_sys *sys = region->device->sys;
@@ -82,10 +81,10 @@ static void prefetch(struct pinreg_region *region)
 	bool write = decision->plan.access & IBV_ACCESS_LOCAL_WRITE;
 	sys->populate(addr, decision->plan.length, write);
 	/* only a hint: providers without it say EOPNOTSUPP */
-	sys->mr_prefetch(region->mr, addr, decision->plan.length, write);
+	sys->mr_prefetch(mr, addr, decision->plan.length, write);
 }
 
-int pinreg_region_attach(struct pinreg_region *region, struct pinreg_why *why)
+int pinreg_region_attach(struct pinreg_region *region, struct ibv_mr **out, struct pinreg_why *why)
 {
 	const struct pinreg_plan *plan = &region->decision.plan;
 	struct pinreg_device *device = region->device;
@@ -102,13 +101,13 @@ int pinreg_region_attach(struct pinreg_region *region, struct pinreg_why *why)
 	/* peers shall read what is there now, also after a return from a fence */
 	if (region->shadow)
 		pinreg_shadow_from_home(region->shadow, 0, plan->length);
-	status = register_range(region);
+	status = register_range(region, out);
 	if (status) {
 		pinreg_device_unpin(device, plan->pin_bytes);
 		return refused_by_kernel(region, why, status);
 	}
 	if (plan->method == PINREG_METHOD_ODP && region->decision.opts.prefetch)
-		prefetch(region);
+		prefetch(region, *out);
 	return 0;
 }
 

@@ -11,10 +11,11 @@
 #include "base/why.h"
 #include "plan/planner.h"
 
-static void link_into_set(struct pinreg_region *region)
+static void link_into_set(struct pinreg_region *region, struct ibv_mr *mr)
 {
 	struct pinreg_region_set *set = region->set;
 	pthread_mutex_lock(&set->lock);
+	region->mr = mr;
 	region->next = set->first;
 	region->link = &set->first;
 	if (region->next)
@@ -36,15 +37,17 @@ static void unlink_from_set(struct pinreg_region *region)
 /* Registered and linked, or -errno with *why. */
 static int carry_out(struct pinreg_region *region, struct pinreg_why *why)
 {
+	struct ibv_mr *mr = NULL;
 	int status = pinreg_region_warm(region, why);
 	if (status)
 		return status;
-	status = pinreg_set_enter(region->set);
+	/* again: touching the memory may have taken long */
+	status = pinreg_set_enter_to_add(region->set);
 	if (status)
 		return pinreg_why_set(why, PINREG_REASON_FENCED, status);
-	status = pinreg_region_attach(region, why);
+	status = pinreg_region_attach(region, &mr, why);
 	if (!status)
-		link_into_set(region);
+		link_into_set(region, mr);
 	pinreg_set_leave(region->set);
 	return status;
 }
@@ -97,7 +100,7 @@ int pinreg_region_make(const struct pinreg_region_place *place, void *addr, uint
 	if (!status)
 		return finish(region, why, out);
 	free_region(region);
-	return pinreg_why_call(why, PINREG_REASON_VERBS, "looking at the memory", status);
+	return pinreg_why_call(why, PINREG_REASON_VERBS, "reading the memory map", status);
 }
 
 int pinreg_region_make_dmabuf(const struct pinreg_region_place *place, int fd, uint64_t offset,
@@ -117,6 +120,8 @@ int pinreg_region_deregister(struct pinreg_region *region)
 		return 0;
 	struct pinreg_region_set *set = region->set;
 	pthread_mutex_lock(&set->lock);
+	while (set->restoring == region)
+		pthread_cond_wait(&set->changed, &set->lock);
 	int status = region->mr ? pinreg_region_detach(region) : 0;
 	if (!status)
 		unlink_from_set(region);
@@ -134,7 +139,7 @@ int pinreg_region_keys(struct pinreg_region *region, struct pinreg_keys *out)
 	struct pinreg_keys keys = { .size = sizeof(keys) };
 	int status = 0;
 	pthread_mutex_lock(&set->lock);
-	if (set->state == PINREG_SET_LIVE) {
+	if (set->state <= PINREG_SET_DRAINING) {
 		keys.lkey = region->mr->lkey;
 		keys.rkey = region->mr->rkey;
 		keys.generation = set->generation;
@@ -164,7 +169,7 @@ int pinreg_region_query(struct pinreg_region *region, struct pinreg_region_info 
 	};
 	pthread_mutex_lock(&region->set->lock);
 	info.generation = region->set->generation;
-	info.live = region->set->state == PINREG_SET_LIVE;
+	info.live = region->set->state <= PINREG_SET_DRAINING;
 	pthread_mutex_unlock(&region->set->lock);
 	pinreg_info_write(out, &info, sizeof(info));
 	return 0;

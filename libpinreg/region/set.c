@@ -5,6 +5,7 @@
 #include "region/set.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 #include "region/region.h"
 
@@ -12,20 +13,20 @@ void pinreg_set_init(struct pinreg_region_set *set)
 {
 	*set = (struct pinreg_region_set){ .generation = 1 };
 	pthread_mutex_init(&set->lock, NULL);
-	pthread_cond_init(&set->idle, NULL);
+	pthread_cond_init(&set->changed, NULL);
 }
 
 void pinreg_set_destroy(struct pinreg_region_set *set)
 {
-	pthread_cond_destroy(&set->idle);
+	pthread_cond_destroy(&set->changed);
 	pthread_mutex_destroy(&set->lock);
 }
 
-int pinreg_set_enter(struct pinreg_region_set *set)
+static int enter(struct pinreg_region_set *set, enum pinreg_set_state last_allowed)
 {
 	int status = 0;
 	pthread_mutex_lock(&set->lock);
-	if (set->state == PINREG_SET_LIVE)
+	if (set->state <= last_allowed)
 		set->users++;
 	else
 		status = set->state == PINREG_SET_LOST ? -ESTALE : -EAGAIN;
@@ -33,11 +34,20 @@ int pinreg_set_enter(struct pinreg_region_set *set)
 	return status;
 }
 
+int pinreg_set_enter(struct pinreg_region_set *set)
+{
+	return enter(set, PINREG_SET_DRAINING);
+}
+
+int pinreg_set_enter_to_add(struct pinreg_region_set *set)
+{
+	return enter(set, PINREG_SET_LIVE);
+}
+
 void pinreg_set_leave(struct pinreg_region_set *set)
 {
 	pthread_mutex_lock(&set->lock);
-	if (--set->users == 0)
-		pthread_cond_broadcast(&set->idle);
+	set->users--;
 	pthread_mutex_unlock(&set->lock);
 }
 
@@ -57,49 +67,69 @@ uint64_t pinreg_set_generation(struct pinreg_region_set *set)
 	return generation;
 }
 
-/* under lock: detach all; the first error */
-static int detach_all(struct pinreg_region_set *set)
+static void set_state(struct pinreg_region_set *set, enum pinreg_set_state state)
+{
+	pthread_mutex_lock(&set->lock);
+	set->state = state;
+	pthread_mutex_unlock(&set->lock);
+}
+
+void pinreg_set_drain(struct pinreg_region_set *set)
+{
+	set_state(set, PINREG_SET_DRAINING);
+}
+
+int pinreg_set_fence(struct pinreg_region_set *set)
 {
 	int status = 0;
+	pthread_mutex_lock(&set->lock);
+	set->state = PINREG_SET_FENCED;
 	for (struct pinreg_region *region = set->first; region; region = region->next) {
 		int one = region->mr ? pinreg_region_detach(region) : 0;
 		if (one && !status)
 			status = one;
 	}
-	return status;
-}
-
-int pinreg_set_fence(struct pinreg_region_set *set)
-{
-	pthread_mutex_lock(&set->lock);
-	set->state = PINREG_SET_FENCED;
-	while (set->users)
-		pthread_cond_wait(&set->idle, &set->lock);
-	int status = detach_all(set);
+	if (!status && set->users)
+		status = -EINPROGRESS;
 	pthread_mutex_unlock(&set->lock);
 	return status;
 }
 
-int pinreg_set_restore(struct pinreg_region_set *set, struct pinreg_why *why)
+static struct pinreg_region *take_unregistered(struct pinreg_region_set *set)
 {
-	int status = 0;
 	pthread_mutex_lock(&set->lock);
-	for (struct pinreg_region *region = set->first; region && !status; region = region->next)
-		if (!region->mr)
-			status = pinreg_region_attach(region, why);
-	if (status) {
-		detach_all(set);
-	} else {
-		set->state = PINREG_SET_LIVE;
-		set->generation++;
-	}
+	struct pinreg_region *region = set->first;
+	while (region && region->mr)
+		region = region->next;
+	set->restoring = region;
 	pthread_mutex_unlock(&set->lock);
-	return status;
+	return region;
+}
+
+int pinreg_set_restore_one(struct pinreg_region_set *set, struct pinreg_why *why)
+{
+	struct pinreg_region *region = take_unregistered(set);
+	if (!region)
+		return 0;
+	struct ibv_mr *mr = NULL;
+	int status = pinreg_region_attach(region, &mr, why);
+	pthread_mutex_lock(&set->lock);
+	region->mr = mr;
+	set->restoring = NULL;
+	pthread_cond_broadcast(&set->changed);
+	pthread_mutex_unlock(&set->lock);
+	return status ? status : 1;
+}
+
+void pinreg_set_open(struct pinreg_region_set *set)
+{
+	pthread_mutex_lock(&set->lock);
+	set->state = PINREG_SET_LIVE;
+	set->generation++;
+	pthread_mutex_unlock(&set->lock);
 }
 
 void pinreg_set_lose(struct pinreg_region_set *set)
 {
-	pthread_mutex_lock(&set->lock);
-	set->state = PINREG_SET_LOST;
-	pthread_mutex_unlock(&set->lock);
+	set_state(set, PINREG_SET_LOST);
 }

@@ -103,6 +103,15 @@ int pinreg_real_file_zero(int fd, uint64_t offset, uint64_t length)
 	return 0;
 }
 
+int pinreg_real_file_seek(int fd, uint64_t offset, bool data, uint64_t *out)
+{
+	off_t at = lseek(fd, (off_t)offset, data ? SEEK_DATA : SEEK_HOLE);
+	if (at < 0)
+		return -errno;
+	*out = (uint64_t)at;
+	return 0;
+}
+
 int pinreg_real_file_sync(int fd)
 {
 	return fsync(fd) ? -errno : 0;

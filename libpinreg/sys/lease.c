@@ -4,7 +4,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "sys/real.h"
 
@@ -37,4 +38,20 @@ int pinreg_real_lease_get(int fd, int *type)
 int pinreg_real_lease_release(int fd)
 {
 	return fcntl(fd, F_SETLEASE, F_UNLCK) ? -errno : 0;
+}
+
+uint64_t pinreg_real_lease_break_ns(void)
+{
+	/* the kernel's default where it cannot be read; 0 means never */
+	uint64_t seconds = 45;
+	char text[16];
+	int fd = open("/proc/sys/fs/lease-break-time", O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (got > 0) {
+		text[got] = 0;
+		seconds = strtoull(text, NULL, 10);
+	}
+	if (fd >= 0)
+		close(fd);
+	return seconds ? seconds * 1000000000u : UINT64_MAX;
 }

@@ -28,6 +28,7 @@ void pinreg_real_loop_close(struct pinreg_loop *loop);
 int pinreg_real_maps_begin(struct pinreg_maps *maps);
 int pinreg_real_maps_find(struct pinreg_maps *maps, uint64_t addr, struct pinreg_mapping *out);
 void pinreg_real_maps_end(struct pinreg_maps *maps);
+bool pinreg_real_program_data(uint64_t addr);
 void pinreg_real_mapped_file(const struct pinreg_mapping *mapping, struct pinreg_mapped_file *out);
 int pinreg_real_memlock(struct pinreg_memlock *out);
 int pinreg_real_map_count(uint64_t *used, uint64_t *limit);
@@ -40,6 +41,7 @@ int pinreg_real_file_unlink(int dirfd, const char *path);
 int pinreg_real_file_allocate(int fd, int mode, uint64_t offset, uint64_t length);
 int pinreg_real_file_resize(int fd, uint64_t size);
 int pinreg_real_file_zero(int fd, uint64_t offset, uint64_t length);
+int pinreg_real_file_seek(int fd, uint64_t offset, bool data, uint64_t *out);
 int pinreg_real_file_sync(int fd);
 int pinreg_real_file_extents(int fd, struct fiemap *map);
 int pinreg_real_map(int fd, uint64_t length, bool sync, void **out);
@@ -47,6 +49,11 @@ int pinreg_real_map_anonymous(uint64_t length, void **out);
 int pinreg_real_unmap(void *addr, uint64_t length);
 int pinreg_real_sync_mapping(void *addr, uint64_t length);
 int pinreg_real_populate(void *addr, uint64_t length, bool write);
+int pinreg_real_resident(void *addr, bool *out);
+uint64_t pinreg_real_huge_size(bool *ask);
+int pinreg_real_advise_huge(void *addr, uint64_t length);
+void pinreg_real_cpus(struct pinreg_cpus *out);
+int pinreg_real_run_on(const cpu_set_t *cpus);
 int pinreg_real_persist_open(int fd, void *addr, uint64_t length, bool map_sync,
 			     struct pinreg_persist **out);
 int pinreg_real_persist_range(struct pinreg_persist *persist, void *addr, uint64_t length);
@@ -54,6 +61,7 @@ void pinreg_real_persist_close(struct pinreg_persist *persist);
 int pinreg_real_lease_take(int fd, int signal, pid_t thread);
 int pinreg_real_lease_get(int fd, int *type);
 int pinreg_real_lease_release(int fd);
+uint64_t pinreg_real_lease_break_ns(void);
 int pinreg_real_signal_open(int signal);
 int pinreg_real_signal_next(int fd, int *leased_fd);
 int pinreg_real_event_open(void);
@@ -66,5 +74,8 @@ int pinreg_real_inotify_next(int inotify, int *watches, unsigned int room);
 int pinreg_real_wait(int event, int inotify, int signal, int timeout_ms, struct pinreg_wakeup *out);
 pid_t pinreg_real_thread_id(void);
 uint64_t pinreg_real_now_ns(void);
+
+/* Of sysfs, as in "0-3,8,10-11". What is no list is empty. */
+void pinreg_cpus_parse(const char *list, cpu_set_t *out);
 
 #endif

@@ -9,6 +9,7 @@
 #ifndef PINREG_SYS_SYS_H
 #define PINREG_SYS_SYS_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,6 +40,17 @@ struct pinreg_file_look {
 	bool overlay;
 	bool tmpfs;
 	uint64_t room; /* bytes free on the filesystem */
+};
+
+/*
+ * The CPUs that a thread may run on, also by NUMA node: the node it runs on now
+ * comes first. Without nodes: there is one, or nothing is known of them.
+ */
+#define PINREG_NODES_MAX 64
+struct pinreg_cpus {
+	unsigned int count;
+	unsigned int nodes;
+	cpu_set_t of_node[PINREG_NODES_MAX];
 };
 
 /* What wakes the watcher. fd is -1 where nothing of the kind came. */
@@ -80,6 +92,8 @@ struct pinreg_sys {
 	/* the first mapping that ends behind addr; -ENOENT: none */
 	int (*maps_find)(struct pinreg_maps *maps, uint64_t addr, struct pinreg_mapping *out);
 	void (*maps_end)(struct pinreg_maps *maps);
+	/* does the byte lie in a writable segment of the program or a library? */
+	bool (*program_data)(uint64_t addr);
 	void (*mapped_file)(const struct pinreg_mapping *mapping, struct pinreg_mapped_file *out);
 	int (*memlock)(struct pinreg_memlock *out);
 	int (*map_count)(uint64_t *used, uint64_t *limit); /* vm.max_map_count */
@@ -95,6 +109,8 @@ struct pinreg_sys {
 	int (*file_allocate)(int fd, int mode, uint64_t offset, uint64_t length);
 	int (*file_resize)(int fd, uint64_t size);
 	int (*file_zero)(int fd, uint64_t offset, uint64_t length); /* by writing zeros */
+	/* where data (or a hole) begins at or behind offset; -ENXIO: nowhere */
+	int (*file_seek)(int fd, uint64_t offset, bool data, uint64_t *out);
 	int (*file_sync)(int fd);
 	int (*file_extents)(int fd, struct fiemap *map);
 
@@ -103,7 +119,13 @@ struct pinreg_sys {
 	int (*map_anonymous)(uint64_t length, void **out);
 	int (*unmap)(void *addr, uint64_t length);
 	int (*sync_mapping)(void *addr, uint64_t length); /* msync of the pages it touches */
-	int (*populate)(void *addr, uint64_t length, bool write);
+	int (*populate)(void *addr, uint64_t length, bool write); /* the pages it touches */
+	int (*resident)(void *addr, bool *out); /* is that page in memory? -ENOMEM: no mapping */
+	/* bytes of a transparent huge page; 0: there are none; *ask: only where advised */
+	uint64_t (*huge_size)(bool *ask);
+	int (*advise_huge)(void *addr, uint64_t length);
+	void (*cpus)(struct pinreg_cpus *out);
+	int (*run_on)(const cpu_set_t *cpus); /* this thread, from now on */
 	int (*persist_open)(int fd, void *addr, uint64_t length, bool map_sync,
 			    struct pinreg_persist **out);
 	int (*persist_range)(struct pinreg_persist *persist, void *addr, uint64_t length);
@@ -113,6 +135,7 @@ struct pinreg_sys {
 	int (*lease_take)(int fd, int signal, pid_t thread);
 	int (*lease_get)(int fd, int *type); /* F_WRLCK, F_RDLCK or F_UNLCK */
 	int (*lease_release)(int fd);
+	uint64_t (*lease_break_ns)(void); /* until the kernel takes it away; UINT64_MAX: never */
 
 	/* the watcher's sources */
 	int (*signal_open)(int signal);		    /* blocks it and SIGIO in the calling thread */

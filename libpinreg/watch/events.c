@@ -75,11 +75,15 @@ static unsigned int make_room(struct pinreg_events *events, const struct pinreg_
 void pinreg_events_push(struct pinreg_events *events, const struct pinreg_event *event)
 {
 	struct pinreg_event_node *node = calloc(1, sizeof(*node));
-	if (!node)
-		return;
-	node->event = *event;
 	pthread_mutex_lock(&events->lock);
-	node->event.missed = make_room(events, event->file);
+	if (!node) {
+		events->unstored++;
+		pthread_mutex_unlock(&events->lock);
+		return;
+	}
+	node->event = *event;
+	node->event.missed = make_room(events, event->file) + events->unstored;
+	events->unstored = 0;
 	bool was_empty = !events->first;
 	*events->last = node;
 	events->last = &node->next;

@@ -23,6 +23,7 @@ struct pinreg_events {
 	pthread_mutex_t lock;
 	struct pinreg_event_node *first;
 	struct pinreg_event_node **last;
+	unsigned int unstored; /* for want of memory; the next event tells */
 };
 
 /* 0 or -errno. */

@@ -27,27 +27,22 @@ static int lease_refused(struct pinreg_why *why, int status)
 	}
 }
 
-/* While it is being prepared the watcher only notes a break. */
-static bool taken(void *context)
-{
-	struct pinreg_file *file = context;
-	pthread_mutex_lock(&file->watch->lock);
-	bool broken = file->broken;
-	pthread_mutex_unlock(&file->watch->lock);
-	return broken;
-}
-
 /* From here on the watcher takes it through its states, unless it was taken. */
 static int become_held(struct pinreg_file *file, struct pinreg_why *why)
 {
 	int status = 0;
 	pthread_mutex_lock(&file->watch->lock);
-	if (file->broken)
-		status = pinreg_why_set(why, PINREG_REASON_FILE_TAKEN, -EBUSY);
-	else
+	/* a break after this look has its signal noted, and the watcher asks again */
+	if (pinreg_tenure_whole(&file->tenure))
 		pinreg_watch_hold(file);
+	else
+		status = pinreg_why_set(why, PINREG_REASON_FILE_TAKEN, -EBUSY);
 	pthread_mutex_unlock(&file->watch->lock);
-	return status;
+	if (status)
+		return status;
+	pinreg_prepared_keep(&file->prepared);
+	pinreg_watch_wake(file->watch);
+	return 0;
 }
 
 /* The lease comes before any change: it proves that nobody else has the file. */
@@ -55,18 +50,21 @@ static int lease_and_prepare(struct pinreg_file *file, struct pinreg_why *why)
 {
 	struct pinreg_watch *watch = file->watch;
 	const struct pinreg_sys *sys = watch->device->sys;
-	struct pinreg_interrupt interrupt = { taken, file };
 	int status = pinreg_watch_add(watch, file);
 	if (status)
 		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "starting the watcher",
 				       status);
 	status = sys->lease_take(file->prepared.fd, watch->signal, watch->thread_id);
-	if (status)
+	if (status) {
 		status = lease_refused(why, status);
-	else
-		status = pinreg_prepared_prepare(&file->prepared, &interrupt, why);
-	if (!status)
-		status = become_held(file, why);
+	} else {
+		pinreg_tenure_begin(&file->tenure, sys, file->prepared.fd);
+		status = pinreg_prepared_prepare(&file->prepared, &file->tenure, NULL, why);
+		if (!status)
+			status = become_held(file, why);
+		if (status)
+			pinreg_prepared_undo(&file->prepared, &file->tenure);
+	}
 	if (status) {
 		pinreg_watch_remove(watch, file);
 		sys->lease_release(file->prepared.fd);
@@ -128,6 +126,7 @@ int pinreg_file_register(struct pinreg_file *file, uint64_t offset, uint64_t len
 	if (!file || !out)
 		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
 	struct pinreg_prepared *prepared = &file->prepared;
+	struct pinreg_region_opts known;
 	if (offset >= prepared->length || length > prepared->length - offset) {
 		pinreg_why_set(why, PINREG_REASON_BAD_RANGE, -EINVAL);
 		if (why) {
@@ -136,6 +135,13 @@ int pinreg_file_register(struct pinreg_file *file, uint64_t offset, uint64_t len
 		}
 		return -EINVAL;
 	}
+	/* a window would keep the region from being fenced */
+	if (pinreg_opts_read(opts, &known, sizeof(known)) || known.access & IBV_ACCESS_MW_BIND)
+		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
+	int status = pinreg_set_enter_to_add(&file->regions);
+	if (status)
+		return pinreg_why_set(why, PINREG_REASON_FENCED, status);
+	pinreg_set_leave(&file->regions);
 	struct pinreg_region_place place = {
 		.device = file->watch->device,
 		.set = &file->regions,
@@ -168,7 +174,6 @@ int pinreg_file_query(struct pinreg_file *file, struct pinreg_file_info *out)
 	struct pinreg_file_info info = {
 		.addr = prepared->addr,
 		.length = prepared->length,
-		.generation = pinreg_set_generation(&file->regions),
 		.dax = prepared->dax,
 		.map_sync = prepared->map_sync,
 		.device = prepared->st_dev,
@@ -178,6 +183,8 @@ int pinreg_file_query(struct pinreg_file *file, struct pinreg_file_info *out)
 	info.state = file->state;
 	info.zeroed = file->zeroed;
 	info.extents = file->extents;
+	/* under the lock: whoever sees HELD sees the generation that came with it */
+	info.generation = pinreg_set_generation(&file->regions);
 	pthread_mutex_unlock(&file->watch->lock);
 	pinreg_info_write(out, &info, sizeof(info));
 	return 0;

@@ -1,94 +1,129 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * steps.c -- what the watcher does with a file in each state.
+ * steps.c -- what the watcher does with a file: notice a break, fence, yield,
+ * try to take it back. Nothing here waits.
  */
+#include "watch/steps.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "base/why.h"
-#include "watch/watch.h"
 
-#define BACKOFF_FIRST_NS ((uint64_t)2 * 1000000)
-#define BACKOFF_LAST_NS ((uint64_t)1000 * 1000000)
-#define FENCE_AGAIN_NS ((uint64_t)10 * 1000000)
+#define MS ((uint64_t)1000000)
+#define BACKOFF_FIRST (2 * MS)
+#define BACKOFF_LAST (1000 * MS)
 
 static uint64_t now(const struct pinreg_watch *watch)
 {
 	return watch->device->sys->now_ns();
 }
 
-/* An event of the file as it is, to be completed. */
-static struct pinreg_event event_of(struct pinreg_file *file, enum pinreg_event_type type)
+void pinreg_steps_enter(struct pinreg_file *file, enum pinreg_file_state state)
+{
+	pthread_mutex_lock(&file->watch->lock);
+	file->state = state;
+	file->acked = false;
+	file->nudged = false;
+	pthread_mutex_unlock(&file->watch->lock);
+}
+
+static void enter_until(struct pinreg_file *file, enum pinreg_file_state state, uint64_t due_ns)
+{
+	pthread_mutex_lock(&file->watch->lock);
+	file->due_ns = due_ns;
+	pthread_mutex_unlock(&file->watch->lock);
+	pinreg_steps_enter(file, state);
+}
+
+struct pinreg_event pinreg_steps_event(struct pinreg_file *file, enum pinreg_event_type type)
 {
 	return (struct pinreg_event){
 		.type = type,
 		.file = file,
 		.generation = pinreg_set_generation(&file->regions),
 		.breaker = file->breaker,
-		.old_size = file->prepared.length,
 	};
 }
 
-static void set_state(struct pinreg_file *file, enum pinreg_file_state state)
+static uint64_t twice(uint64_t backoff_ns)
 {
-	pthread_mutex_lock(&file->watch->lock);
-	file->state = state;
-	file->acked = false;
-	pthread_mutex_unlock(&file->watch->lock);
+	return backoff_ns < BACKOFF_LAST ? backoff_ns * 2 : BACKOFF_LAST;
 }
 
-/* HELD, and a signal came. Does somebody really wait? Outside the lock. */
+/* HELD, and a signal came. Does somebody really wait? */
 static void begin_break(struct pinreg_file *file)
 {
 	struct pinreg_watch *watch = file->watch;
+	const struct pinreg_sys *sys = watch->device->sys;
 	int type = F_UNLCK;
-	watch->device->sys->lease_get(file->prepared.fd, &type);
+	sys->lease_get(file->prepared.fd, &type);
 	if (type == F_WRLCK)
 		return; /* a late signal of another file that had this descriptor */
 	file->breaker = type == F_RDLCK ? PINREG_BREAKER_READER : PINREG_BREAKER_WRITER;
 	file->noticed_ns = now(watch);
-	file->due_ns = file->noticed_ns + watch->quiesce_ns;
-	set_state(file, PINREG_FILE_BREAKING);
-	struct pinreg_event event = event_of(file, PINREG_EVENT_BREAK);
-	event.deadline_ns = file->due_ns;
+	file->owner_knows = true;
+	file->fence_status = 0;
+	file->backoff_ns = MS;
+	/* the kernel lets him in after lease-break-time, ready or not */
+	uint64_t limit = sys->lease_break_ns();
+	uint64_t quiesce = watch->quiesce_ns < limit / 2 ? watch->quiesce_ns : limit / 2;
+	pinreg_set_drain(&file->regions);
+	enter_until(file, PINREG_FILE_BREAKING, file->noticed_ns + quiesce);
+	struct pinreg_event event = pinreg_steps_event(file, PINREG_EVENT_BREAK);
+	event.deadline_ns = file->noticed_ns + quiesce;
 	pinreg_events_push(watch->events, &event);
 }
 
-/* Look for the breaker's close before it can happen, then let him in. */
-static void yield_lease(struct pinreg_file *file)
+/* Somebody is inside, or the kernel does not let go of a registration. */
+static void fence_again(struct pinreg_file *file, int status)
+{
+	struct pinreg_watch *watch = file->watch;
+	if (status != file->fence_status && status != -EINPROGRESS)
+		pinreg_log(&watch->device->log, PINREG_LOG_ERROR,
+			   "%s: a region cannot be deregistered, trying again: %s",
+			   file->prepared.path, strerror(-status));
+	file->fence_status = status;
+	enter_until(file, PINREG_FILE_BREAKING, now(watch) + file->backoff_ns);
+	file->backoff_ns = twice(file->backoff_ns);
+}
+
+void pinreg_steps_yield(struct pinreg_file *file)
 {
 	struct pinreg_watch *watch = file->watch;
 	const struct pinreg_sys *sys = watch->device->sys;
+	/* before the release, or the breaker's close could be missed */
 	file->inotify = sys->inotify_watch(watch->inotify_fd, file->prepared.fd);
 	sys->lease_release(file->prepared.fd);
 	file->released_ns = now(watch);
-	file->backoff_ns = BACKOFF_FIRST_NS;
-	file->due_ns = file->released_ns + file->backoff_ns;
-	set_state(file, PINREG_FILE_WAITING);
+	file->backoff_ns = BACKOFF_FIRST;
+	enter_until(file, PINREG_FILE_WAITING, file->released_ns + file->backoff_ns);
 }
 
-/* BREAKING, and the owner is done or his time is over. Outside the lock. */
+/* BREAKING, and the owner is done or his time is over. */
 static void fence(struct pinreg_file *file)
 {
 	struct pinreg_watch *watch = file->watch;
 	uint64_t begun_ns = now(watch);
 	int status = pinreg_set_fence(&file->regions);
+	/* as long as a key works, or the memory is in use, nobody is let in */
 	if (status) {
-		/* as long as a key works, nobody may be let in */
-		pinreg_log(&watch->device->log, PINREG_LOG_ERROR,
-			   "%s: fencing failed, trying again: %s", file->prepared.path,
-			   strerror(-status));
-		file->due_ns = now(watch) + FENCE_AGAIN_NS;
-		set_state(file, PINREG_FILE_BREAKING);
+		fence_again(file, status);
 		return;
 	}
-	yield_lease(file);
+	if (file->lose) {
+		pinreg_steps_lose(file, &file->lost_why);
+		return;
+	}
+	pinreg_steps_yield(file);
+	if (!file->owner_knows)
+		return; /* he has not heard of the return either */
 	pinreg_log(&watch->device->log, PINREG_LOG_INFO,
 		   "%s: lease broken; %.3f ms to quiesce, %.3f ms to fence and release",
 		   file->prepared.path, (double)(begun_ns - file->noticed_ns) / 1e6,
 		   (double)(file->released_ns - begun_ns) / 1e6);
-	struct pinreg_event event = event_of(file, PINREG_EVENT_FENCED);
+	struct pinreg_event event = pinreg_steps_event(file, PINREG_EVENT_FENCED);
 	event.held_up_ns = file->released_ns - file->noticed_ns;
 	pinreg_events_push(watch->events, &event);
 }
@@ -101,84 +136,27 @@ static void stop_waiting(struct pinreg_file *file)
 	file->inotify = -1;
 }
 
-static void lose(struct pinreg_file *file, const struct pinreg_why *why, uint64_t new_size)
+void pinreg_steps_lose(struct pinreg_file *file, const struct pinreg_why *why)
 {
 	stop_waiting(file);
 	pinreg_set_lose(&file->regions);
 	file->watch->device->sys->lease_release(file->prepared.fd);
-	set_state(file, PINREG_FILE_LOST);
-	struct pinreg_event event = event_of(file, PINREG_EVENT_LOST);
+	pinreg_steps_enter(file, PINREG_FILE_LOST);
+	struct pinreg_event event = pinreg_steps_event(file, PINREG_EVENT_LOST);
 	event.why = *why;
-	event.new_size = new_size;
+	event.old_size = file->prepared.size;
+	event.new_size = file->found_size;
 	pinreg_events_push(file->watch->events, &event);
 }
 
-/*
- * Asked between pieces of a preparation in the thread: other files must not
- * wait for this one. True: give up, this one is wanted again.
- */
-static bool serve_others(void *context)
+static void wait_longer(struct pinreg_file *file)
 {
-	struct pinreg_file *file = context;
-	struct pinreg_watch *watch = file->watch;
-	pthread_mutex_lock(&watch->lock);
-	pinreg_watch_take_signals(watch);
-	pinreg_watch_steps(watch, true);
-	bool wanted = file->broken || file->closing || watch->stop;
-	pthread_mutex_unlock(&watch->lock);
-	return wanted;
+	uint64_t due_ns = now(file->watch) + file->backoff_ns;
+	file->backoff_ns = twice(file->backoff_ns);
+	enter_until(file, PINREG_FILE_WAITING, due_ns);
 }
 
-/* The lease is ours again: is the file what it was, or can it be made so? */
-static int revalidate(struct pinreg_file *file, uint64_t *found_size, struct pinreg_why *why)
-{
-	struct pinreg_interrupt interrupt = { serve_others, file };
-	struct pinreg_file_look look;
-	int status = file->watch->device->sys->file_look(file->prepared.fd, &look);
-	if (status)
-		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "statx", status);
-	*found_size = look.size;
-	if (look.size < file->prepared.length && file->on_shrink == PINREG_SHRINK_GIVE_UP) {
-		pinreg_why_set(why, PINREG_REASON_FILE_SHRUNK, -ESTALE);
-		why->used = look.size;
-		why->wanted = file->prepared.length;
-		return -ESTALE;
-	}
-	status = pinreg_prepared_prepare(&file->prepared, &interrupt, why);
-	if (!status)
-		status = pinreg_set_restore(&file->regions, why);
-	return status;
-}
-
-static void come_back(struct pinreg_file *file)
-{
-	struct pinreg_watch *watch = file->watch;
-	struct pinreg_why why = { 0 };
-	uint64_t found_size = 0;
-
-	stop_waiting(file);
-	set_state(file, PINREG_FILE_REVALIDATE);
-	int status = revalidate(file, &found_size, &why);
-	if (status && why.reason == PINREG_REASON_FILE_TAKEN) {
-		yield_lease(file);
-		return;
-	}
-	if (status) {
-		lose(file, &why, found_size);
-		return;
-	}
-	pthread_mutex_lock(&watch->lock);
-	pinreg_watch_hold(file);
-	pthread_mutex_unlock(&watch->lock);
-	struct pinreg_event event = event_of(file, PINREG_EVENT_RESTORED);
-	event.away_ns = now(watch) - file->released_ns;
-	event.new_size = found_size;
-	event.zeroed = file->prepared.zeroed;
-	event.zeroed_offset = file->prepared.zeroed_offset;
-	pinreg_events_push(watch->events, &event);
-}
-
-/* WAITING: has everybody else closed the file? Outside the lock. */
+/* WAITING: has everybody else closed the file? */
 static void try_again(struct pinreg_file *file)
 {
 	struct pinreg_watch *watch = file->watch;
@@ -187,19 +165,20 @@ static void try_again(struct pinreg_file *file)
 	int status = pinreg_prepared_check_path(&file->prepared);
 	if (status == -ESTALE) {
 		pinreg_why_set(&why, PINREG_REASON_FILE_REPLACED, -ESTALE);
-		lose(file, &why, 0);
+		pinreg_steps_lose(file, &why);
 		return;
 	}
-	status = sys->lease_take(file->prepared.fd, watch->signal, watch->thread_id);
-	if (status == -EAGAIN || status == -EBUSY) {
-		file->due_ns = now(watch) + file->backoff_ns;
-		if (file->backoff_ns < BACKOFF_LAST_NS)
-			file->backoff_ns *= 2;
-	} else if (status) {
+	if (!status)
+		status = sys->lease_take(file->prepared.fd, watch->signal, watch->thread_id);
+	if (status == -EACCES || status == -EINVAL) {
 		pinreg_why_call(&why, PINREG_REASON_FILE_SYSTEM_CALL, "F_SETLEASE", status);
-		lose(file, &why, 0);
+		pinreg_steps_lose(file, &why);
+	} else if (status) {
+		wait_longer(file); /* in use, or a want that may pass */
 	} else {
-		come_back(file);
+		stop_waiting(file);
+		pinreg_tenure_begin(&file->tenure, sys, file->prepared.fd);
+		pinreg_steps_enter(file, PINREG_FILE_REVALIDATE);
 	}
 }
 
@@ -244,29 +223,31 @@ static void take_step(struct pinreg_watch *watch, struct pinreg_file *file, step
 	pthread_mutex_lock(&watch->lock);
 	file->busy = false;
 	pthread_cond_broadcast(&watch->changed);
+	/* only now: the returner leaves a busy file alone */
+	if (file->state == PINREG_FILE_REVALIDATE)
+		pthread_cond_signal(&watch->returns);
 }
 
-void pinreg_watch_steps(struct pinreg_watch *watch, bool urgent)
+void pinreg_steps_all(struct pinreg_watch *watch)
 {
 	struct pinreg_file *file;
 	step_function *step;
 	do {
 		/* from the head each time: the list may change while the lock is given up */
 		file = find_step(watch, true, &step);
-		if (!file && !urgent)
+		if (!file)
 			file = find_step(watch, false, &step);
 		if (file)
 			take_step(watch, file, step);
-		pinreg_watch_take_signals(watch);
-	} while (file && !watch->stop);
+	} while (file && watch->state != PINREG_WATCH_STOPPING);
 }
 
-uint64_t pinreg_watch_due(const struct pinreg_watch *watch)
+uint64_t pinreg_steps_due(const struct pinreg_watch *watch)
 {
 	uint64_t due = UINT64_MAX;
 	for (const struct pinreg_file *file = watch->files; file; file = file->next)
 		if ((file->state == PINREG_FILE_BREAKING || file->state == PINREG_FILE_WAITING) &&
-		    !file->closing && file->due_ns < due)
+		    !file->closing && !file->busy && file->due_ns < due)
 			due = file->due_ns;
 	return due;
 }

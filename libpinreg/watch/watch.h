@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * watch.h -- the library's one thread: it hears of broken leases and takes
- * each file through its states.
+ * watch.h -- the library's threads: one hears of broken leases and yields
+ * files, one takes them back.
  *
  *   PREPARING -> HELD -> BREAKING -> WAITING -> REVALIDATE -> HELD
- *                                       \-> LOST     \-> LOST, or WAITING again
+ *                           ^           \-> LOST     |  \-> WAITING
+ *                           +------------------------+  (taken again)
  */
 #ifndef PINREG_WATCH_WATCH_H
 #define PINREG_WATCH_WATCH_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,35 +29,52 @@ struct pinreg_file {
 	struct pinreg_watch *watch;
 	struct pinreg_prepared prepared;
 	struct pinreg_region_set regions;
+	struct pinreg_tenure tenure; /* of who prepares */
 	enum pinreg_shrink on_shrink;
+	_Atomic(bool) give_up; /* a preparation shall end: the owner closes */
 
 	/* under watch->lock */
 	struct pinreg_file *next;
 	enum pinreg_file_state state;
-	bool busy;    /* the watcher works on it outside the lock */
+	bool busy;    /* a thread works on it outside the lock */
 	bool closing; /* its owner waits for busy to end */
-	bool broken;  /* a signal came for its descriptor */
+	bool broken;  /* a signal came for its descriptor: ask the lease */
 	bool acked;
 	bool nudged;	 /* somebody closed or changed the inode: try now */
+	uint64_t due_ns; /* BREAKING, WAITING: when the next step is due */
 	uint64_t zeroed; /* of the last preparation, for the owner to ask */
 	uint64_t extents;
 
-	/* the watcher's own, once the file was added */
+	/* of the thread that has it busy */
 	enum pinreg_breaker breaker;
+	bool owner_knows; /* BREAK was sent, FENCED and an end must follow */
+	bool lose;	  /* after the fence it is lost, for this reason: */
+	struct pinreg_why lost_why;
+	int fence_status; /* of the last try, logged when it changes */
 	uint64_t noticed_ns;
 	uint64_t released_ns;
-	uint64_t due_ns; /* when the next step is due */
 	uint64_t backoff_ns;
-	int inotify; /* watch descriptor while WAITING, or -1 */
+	uint64_t lost_bytes; /* zeroed since it was last held */
+	uint64_t lost_offset;
+	uint64_t found_size; /* when the lease was taken again */
+	int inotify;	     /* watch descriptor while WAITING, or -1 */
+};
+
+enum pinreg_watch_state {
+	PINREG_WATCH_STOPPED = 0,
+	PINREG_WATCH_STARTING,
+	PINREG_WATCH_RUNNING,
+	PINREG_WATCH_STOPPING,
 };
 
 /*
  * Lock order: watch->lock, then a set's lock or events->lock; of those two only
- * one at a time. Fencing, preparing and registering are slow, so the watcher
- * does them outside of watch->lock, with the file marked busy. Only the watcher
- * sets busy and changes a state after PREPARING; an owner who closes waits
- * until busy has ended, and the watcher starts no work on a file that is
- * closing. So what the watcher needs of a file cannot go away under it.
+ * one at a time. The watcher notices breaks, fences and releases; that must
+ * never wait for another file, so whatever can take long (preparing, and
+ * registering again) is done by the returner. Both work on a file outside of
+ * watch->lock, with the file marked busy, and only they change a state after
+ * PREPARING. An owner who closes waits until busy has ended, and nobody starts
+ * work on a file that is closing: so it cannot go away under a thread.
  */
 struct pinreg_watch {
 	struct pinreg_device *device;
@@ -64,53 +83,46 @@ struct pinreg_watch {
 	int signal;
 
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* busy ended, or the thread has started */
+	pthread_cond_t changed; /* busy ended, or the state below changed */
+	pthread_cond_t returns; /* a file is in REVALIDATE, or it is time to stop */
 	struct pinreg_file *files;
-	pthread_t thread;
-	bool running;
-	bool stop;
-	int start_status; /* 1: not yet known */
-	pid_t thread_id;
+	enum pinreg_watch_state state;
+	int start_status;
+	pid_t thread_id; /* of the watcher */
 	/* constant while running */
+	pthread_t watcher;
+	pthread_t returner;
 	int command_fd;
 	int inotify_fd;
-	int signal_fd; /* made and read by the thread alone */
+	int signal_fd; /* made and read by the watcher alone */
 };
 
 void pinreg_watch_init(struct pinreg_watch *watch, struct pinreg_device *device,
 		       struct pinreg_events *events, unsigned int quiesce_ms, int signal);
 
-/* Ends the thread. ASSUMPTIONS: no files. */
+/* Ends the threads. ASSUMPTIONS: no files. */
 void pinreg_watch_destroy(struct pinreg_watch *watch);
 
 /* Is any file open? */
 bool pinreg_watch_in_use(struct pinreg_watch *watch);
 
-/* Start the thread if it is not running, and let it know the file. 0 or -errno. */
+/* Start the threads if they are not running, and let them know the file. 0 or -errno. */
 int pinreg_watch_add(struct pinreg_watch *watch, struct pinreg_file *file);
 
-/* Wait until the watcher has left the file, and forget it. */
+/* Wait until the threads have left the file, and forget it. */
 void pinreg_watch_remove(struct pinreg_watch *watch, struct pinreg_file *file);
 
 /* The preparation has succeeded: HELD. With lock held. */
 void pinreg_watch_hold(struct pinreg_file *file);
 
-/* Wake the thread. */
+/*
+ * The file whose mapping has a byte of the range, or NULL. *whole: has all of
+ * it. The file may be closed at any time by its owner, who is the caller.
+ */
+struct pinreg_file *pinreg_watch_find(struct pinreg_watch *watch, uint64_t addr, uint64_t length,
+				      bool *whole);
+
+/* Wake the watcher. */
 void pinreg_watch_wake(struct pinreg_watch *watch);
-
-/*
- * Take all signals that wait and mark the files they are for. Only in the
- * thread, with lock held.
- */
-void pinreg_watch_take_signals(struct pinreg_watch *watch);
-
-/*
- * Do every step that is due, breaks and fences first; urgent: only those. Only
- * in the thread, with lock held; gives it up meanwhile. steps.c.
- */
-void pinreg_watch_steps(struct pinreg_watch *watch, bool urgent);
-
-/* The time at which the next step is due, or UINT64_MAX. With lock held. */
-uint64_t pinreg_watch_due(const struct pinreg_watch *watch);
 
 #endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tenure.c -- how long a lease is surely ours.
+ */
+#include "file/tenure.h"
+
+#include <fcntl.h>
+
+void pinreg_tenure_begin(struct pinreg_tenure *tenure, const struct pinreg_sys *sys, int fd)
+{
+	*tenure = (struct pinreg_tenure){
+		.sys = sys,
+		.fd = fd,
+		.whole_ns = sys->now_ns(),
+		.break_ns = sys->lease_break_ns(),
+	};
+}
+
+bool pinreg_tenure_whole(struct pinreg_tenure *tenure)
+{
+	int type;
+	uint64_t now = tenure->sys->now_ns(); /* before the look */
+	if (tenure->sys->lease_get(tenure->fd, &type) || type != F_WRLCK)
+		return false;
+	tenure->whole_ns = now;
+	return true;
+}
+
+bool pinreg_tenure_sure(struct pinreg_tenure *tenure)
+{
+	if (pinreg_tenure_whole(tenure) || tenure->break_ns == UINT64_MAX)
+		return true;
+	return tenure->sys->now_ns() - tenure->whole_ns < tenure->break_ns / 2;
+}

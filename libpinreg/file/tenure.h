@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tenure.h -- how long a lease is surely ours.
+ *
+ * Somebody who opens the file waits for us for lease-break-time at most; then
+ * the kernel lets him in, and whatever we still do to the file we do to his.
+ * F_GETLEASE tells that somebody waits, not whether he has been let in. What
+ * is certain: nobody is in before lease-break-time has passed since the lease
+ * was last seen whole.
+ */
+#ifndef PINREG_FILE_TENURE_H
+#define PINREG_FILE_TENURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sys/sys.h"
+
+struct pinreg_tenure {
+	const struct pinreg_sys *sys;
+	int fd;
+	uint64_t whole_ns; /* when it was last seen whole */
+	uint64_t break_ns; /* lease-break-time; UINT64_MAX: never */
+};
+
+/* The lease was just taken. */
+void pinreg_tenure_begin(struct pinreg_tenure *tenure, const struct pinreg_sys *sys, int fd);
+
+/* Does nobody wait for the file? */
+bool pinreg_tenure_whole(struct pinreg_tenure *tenure);
+
+/* Is the file still ours alone, whoever waits, with half the time to spare? */
+bool pinreg_tenure_sure(struct pinreg_tenure *tenure);
+
+#endif

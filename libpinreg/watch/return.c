@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * return.c -- taking a file back: is it what it was, or can it be made so?
+ */
+#include <errno.h>
+
+#include "base/why.h"
+#include "watch/steps.h"
+
+/* What this preparation zeroed adds to what interrupted ones did. */
+static void count_lost(struct pinreg_file *file)
+{
+	const struct pinreg_prepared *prepared = &file->prepared;
+	if (prepared->zeroed && (!file->lost_bytes || prepared->zeroed_offset < file->lost_offset))
+		file->lost_offset = prepared->zeroed_offset;
+	file->lost_bytes += prepared->zeroed;
+	file->prepared.zeroed = 0;
+}
+
+static int look_at_size(struct pinreg_file *file, struct pinreg_why *why)
+{
+	struct pinreg_file_look look;
+	int status = file->watch->device->sys->file_look(file->prepared.fd, &look);
+	if (status)
+		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "statx", status);
+	file->found_size = look.size;
+	if (look.size >= file->prepared.length || file->on_shrink != PINREG_SHRINK_GIVE_UP)
+		return 0;
+	pinreg_why_set(why, PINREG_REASON_FILE_SHRUNK, -ESTALE);
+	why->used = look.size;
+	why->wanted = file->prepared.length;
+	return -ESTALE;
+}
+
+/* Between two slow pieces: shall we let go? */
+static int check_tenure(struct pinreg_file *file, struct pinreg_why *why)
+{
+	if (!atomic_load(&file->give_up) && pinreg_tenure_whole(&file->tenure))
+		return 0;
+	return pinreg_why_set(why, PINREG_REASON_FILE_TAKEN, -EBUSY);
+}
+
+/* Nobody knows a key before the set is opened, and that is the last thing. */
+static int register_again(struct pinreg_file *file, struct pinreg_why *why)
+{
+	int status;
+	do {
+		status = pinreg_set_restore_one(&file->regions, why);
+		int taken = status < 0 ? 0 : check_tenure(file, why);
+		if (taken)
+			return taken;
+	} while (status > 0);
+	return status;
+}
+
+static int revalidate(struct pinreg_file *file, struct pinreg_why *why)
+{
+	int status = look_at_size(file, why);
+	if (status)
+		return status;
+	uint64_t size_before = file->prepared.size;
+	status = pinreg_prepared_prepare(&file->prepared, &file->tenure, &file->give_up, why);
+	count_lost(file);
+	if (status && why->reason != PINREG_REASON_FILE_TAKEN)
+		pinreg_prepared_undo(&file->prepared, &file->tenure);
+	pinreg_prepared_keep(&file->prepared);
+	if (!status)
+		status = register_again(file, why);
+	if (status)
+		file->prepared.size = size_before; /* what the owner knows of */
+	return status;
+}
+
+/* It did not work. The watcher fences what was registered, and lets go. */
+static void hand_back(struct pinreg_file *file, const struct pinreg_why *why)
+{
+	file->owner_knows = false;
+	file->lose = why->reason != PINREG_REASON_FILE_TAKEN;
+	file->lost_why = *why;
+	pthread_mutex_lock(&file->watch->lock);
+	file->state = PINREG_FILE_BREAKING;
+	file->due_ns = 0;
+	pthread_mutex_unlock(&file->watch->lock);
+}
+
+void pinreg_return(struct pinreg_file *file)
+{
+	struct pinreg_watch *watch = file->watch;
+	struct pinreg_why why = { 0 };
+	uint64_t old_size = file->prepared.size;
+	if (revalidate(file, &why)) {
+		hand_back(file, &why);
+		return;
+	}
+	pinreg_set_open(&file->regions);
+	pthread_mutex_lock(&watch->lock);
+	pinreg_watch_hold(file);
+	file->zeroed = file->lost_bytes;
+	pthread_mutex_unlock(&watch->lock);
+
+	struct pinreg_event event = pinreg_steps_event(file, PINREG_EVENT_RESTORED);
+	event.away_ns = watch->device->sys->now_ns() - file->released_ns;
+	event.old_size = old_size;
+	event.new_size = file->found_size;
+	event.zeroed = file->lost_bytes;
+	event.zeroed_offset = file->lost_offset;
+	file->lost_bytes = 0;
+	file->lost_offset = 0;
+	pinreg_events_push(watch->events, &event);
+}

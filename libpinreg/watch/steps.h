@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * steps.h -- what is done with a file in each state.
+ */
+#ifndef PINREG_WATCH_STEPS_H
+#define PINREG_WATCH_STEPS_H
+
+#include "watch/watch.h"
+
+/* Set the state, with lock not held. */
+void pinreg_steps_enter(struct pinreg_file *file, enum pinreg_file_state state);
+
+/* An event of the file as it is, to be completed. */
+struct pinreg_event pinreg_steps_event(struct pinreg_file *file, enum pinreg_event_type type);
+
+/* Let the breaker in, and wait for him to go. Busy; ASSUMPTIONS: fenced. */
+void pinreg_steps_yield(struct pinreg_file *file);
+
+/* It will not come back. Busy; ASSUMPTIONS: fenced. */
+void pinreg_steps_lose(struct pinreg_file *file, const struct pinreg_why *why);
+
+/*
+ * Do all that is due for the watcher, breaks and fences first. With lock held;
+ * gives it up meanwhile.
+ */
+void pinreg_steps_all(struct pinreg_watch *watch);
+
+/* When the next one is due, or UINT64_MAX. With lock held. */
+uint64_t pinreg_steps_due(const struct pinreg_watch *watch);
+
+/* The lease is ours again: prepare, register, hold. Busy, in the returner. */
+void pinreg_return(struct pinreg_file *file);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * threads.c -- what the two threads sleep on and what wakes them.
+ */
+#include "watch/threads.h"
+
+#include <limits.h>
+
+#include "watch/steps.h"
+
+/* Real-time signals name the descriptor; one may be of a file closed since. */
+static void mark_broken(struct pinreg_watch *watch, int fd)
+{
+	for (struct pinreg_file *file = watch->files; file; file = file->next)
+		if (fd < 0 || file->prepared.fd == fd)
+			file->broken = true;
+}
+
+static void take_signals(struct pinreg_watch *watch)
+{
+	int fd;
+	while (!watch->device->sys->signal_next(watch->signal_fd, &fd))
+		mark_broken(watch, fd);
+}
+
+static void nudge(struct pinreg_watch *watch, int inotify)
+{
+	for (struct pinreg_file *file = watch->files; file; file = file->next)
+		if (file->state == PINREG_FILE_WAITING && !file->busy &&
+		    (inotify < 0 || file->inotify == inotify))
+			file->nudged = true;
+}
+
+static void take_closes(struct pinreg_watch *watch)
+{
+	int seen[32];
+	int count;
+	do {
+		count = watch->device->sys->inotify_next(watch->inotify_fd, seen, 32);
+		for (int i = 0; i < count; i++)
+			nudge(watch, seen[i]);
+	} while (count > 0);
+}
+
+static int timeout_ms(struct pinreg_watch *watch)
+{
+	uint64_t due = pinreg_steps_due(watch);
+	uint64_t now = watch->device->sys->now_ns();
+	if (due == UINT64_MAX)
+		return -1;
+	if (due <= now)
+		return 0;
+	/* rounded up, or the last millisecond would spin */
+	uint64_t ms = (due - now + 999999) / 1000000;
+	return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+/* Until something happens or a step is due. With lock held; gives it up. */
+static void sleep_until_due(struct pinreg_watch *watch)
+{
+	const struct pinreg_sys *sys = watch->device->sys;
+	struct pinreg_wakeup wakeup = { 0 };
+	int timeout = timeout_ms(watch);
+
+	pthread_mutex_unlock(&watch->lock);
+	sys->wait(watch->command_fd, watch->inotify_fd, watch->signal_fd, timeout, &wakeup);
+	if (wakeup.command)
+		sys->event_clear(watch->command_fd);
+	pthread_mutex_lock(&watch->lock);
+	if (wakeup.inotify)
+		take_closes(watch);
+	if (wakeup.signals)
+		take_signals(watch);
+}
+
+void *pinreg_watcher_run(void *context)
+{
+	struct pinreg_watch *watch = context;
+	const struct pinreg_sys *sys = watch->device->sys;
+	int fd = sys->signal_open(watch->signal);
+
+	pthread_mutex_lock(&watch->lock);
+	watch->signal_fd = fd;
+	watch->thread_id = sys->thread_id();
+	watch->start_status = fd < 0 ? fd : 0;
+	pthread_cond_broadcast(&watch->changed);
+	while (fd >= 0 && watch->state != PINREG_WATCH_STOPPING) {
+		pinreg_steps_all(watch);
+		sleep_until_due(watch);
+	}
+	pthread_mutex_unlock(&watch->lock);
+	return NULL;
+}
+
+static struct pinreg_file *find_return(struct pinreg_watch *watch)
+{
+	struct pinreg_file *file = watch->files;
+	while (file && (file->state != PINREG_FILE_REVALIDATE || file->busy || file->closing))
+		file = file->next;
+	return file;
+}
+
+void *pinreg_returner_run(void *context)
+{
+	struct pinreg_watch *watch = context;
+	pthread_mutex_lock(&watch->lock);
+	while (watch->state != PINREG_WATCH_STOPPING) {
+		struct pinreg_file *file = find_return(watch);
+		if (!file) {
+			pthread_cond_wait(&watch->returns, &watch->lock);
+			continue;
+		}
+		file->busy = true;
+		pthread_mutex_unlock(&watch->lock);
+		pinreg_return(file);
+		pthread_mutex_lock(&watch->lock);
+		file->busy = false;
+		pthread_cond_broadcast(&watch->changed);
+		/* it may have been broken meanwhile, or be waiting again */
+		pinreg_watch_wake(watch);
+	}
+	pthread_mutex_unlock(&watch->lock);
+	return NULL;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * hooks.c -- a domain of host.h with some calls replaced, and two files on it.
+ */
+#include "support/hooks.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+
+#include "domain.h"
+#include "support/test.h"
+
+struct pinreg_sys hooks;
+char hooks_a[256], hooks_b[256];
+
+/* What the domain points to: the real table, the fake verbs, the hooks. */
+static struct pinreg_sys table;
+
+#define HOOK(member)                                                                               \
+	do {                                                                                       \
+		if (hooks.member)                                                                  \
+			table.member = hooks.member;                                               \
+	} while (0)
+
+int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
+{
+	/* host_domain() fills fake_device; its own domain is not used */
+	host_domain_close(host_domain(0));
+	struct pinreg_device device;
+	fake_device_use(&device);
+	const struct pinreg_sys *fake = fake_device_sys();
+	table = pinreg_sys_real;
+	table.device_query = fake->device_query;
+	table.port_query = fake->port_query;
+	table.mr_register = fake->mr_register;
+	table.mr_deregister = fake->mr_deregister;
+	HOOK(mr_register);
+	HOOK(mr_deregister);
+	HOOK(inotify_open);
+	HOOK(signal_open);
+	HOOK(signal_next);
+	HOOK(file_sync);
+	HOOK(file_zero);
+	HOOK(persist_range);
+	struct pinreg_domain_opts opts = {
+		.size = sizeof(opts),
+		.quiesce_ms = quiesce_ms,
+		.odp_trust = PINREG_TRUST_FULL,
+	};
+	return pinreg_domain_open_with(&table, device.pd, &opts, domain);
+}
+
+struct pinreg_domain *hooks_domain(unsigned int quiesce_ms)
+{
+	struct pinreg_domain *domain = NULL;
+	test_ok(hooks_try_domain(quiesce_ms, &domain));
+	return domain;
+}
+
+const struct pinreg_file_opts hooks_cache_ok = {
+	.size = sizeof(hooks_cache_ok),
+	.allow_page_cache = 1,
+};
+
+void hooks_nap(unsigned int ms)
+{
+	struct timespec pause = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+	nanosleep(&pause, NULL);
+}
+
+struct pinreg_file *hooks_open(struct pinreg_domain *domain, const char *path)
+{
+	struct pinreg_file *file = NULL;
+	struct pinreg_why why;
+	int status = pinreg_file_open(domain, AT_FDCWD, path, &hooks_cache_ok, &why, &file);
+	if (status)
+		fail_msg("%s: %d, %s", path, status, pinreg_reason_name(why.reason));
+	return file;
+}
+
+struct pinreg_region *hooks_register(struct pinreg_file *file)
+{
+	struct pinreg_region *region = NULL;
+	test_ok(pinreg_file_register(file, 0, 0, NULL, NULL, &region));
+	return region;
+}
+
+unsigned int hooks_regions(void)
+{
+	return __atomic_load_n(&fake_device.regions, __ATOMIC_SEQ_CST);
+}
+
+void hooks_files(void)
+{
+	const char *where = host_directory();
+	strcpy(hooks_a, host_file(host_path(where, "a"), HOOKS_PAGES));
+	strcpy(hooks_b, host_file(host_path(where, "b"), HOOKS_PAGES));
+}
