@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * populate.h -- touching cold memory in parallel before the kernel pins it.
+ *
+ * A pin of memory that was never touched makes one page after the other, on one
+ * CPU. Several CPUs making huge pages are several times faster.
  */
 #ifndef PINREG_REGION_POPULATE_H
 #define PINREG_REGION_POPULATE_H
@@ -12,10 +15,14 @@
 
 #include "plan/device.h"
 
+/* Below this nothing is done, not even looked at. Bytes. */
+#define PINREG_POPULATE_SMALLEST (4u << 20)
+
 struct pinreg_populate {
-	bool write;	      /* the mapping may be written, and will be */
-	bool huge;	      /* anonymous memory: ask for huge pages first */
+	bool write;	      /* the mapping may be written, whatever peers may do */
+	bool huge;	      /* private anonymous memory: ask for huge pages first */
 	unsigned int threads; /* at most; 0: the CPUs that this thread may run on */
+	/* called by the calling thread only; not at all where nothing is cold */
 	pinreg_progress_function *progress;
 	void *context;
 };

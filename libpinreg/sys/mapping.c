@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mapping.c -- mapping files, filling mappings.
+ * mapping.c -- mapping files.
  */
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "pinreg_config.h"
 #include "sys/real.h"
-
-#ifndef PINREG_HAVE_MADV_POPULATE
-#define MADV_POPULATE_READ 22
-#define MADV_POPULATE_WRITE 23
-#endif
 
 int pinreg_real_map(int fd, uint64_t length, bool sync, void **out)
 {
@@ -43,13 +37,4 @@ int pinreg_real_sync_mapping(void *addr, uint64_t length)
 {
 	uintptr_t within = (uintptr_t)addr % (uintptr_t)sysconf(_SC_PAGESIZE);
 	return msync((char *)addr - within, length + within, MS_SYNC) ? -errno : 0;
-}
-
-int pinreg_real_populate(void *addr, uint64_t length, bool write)
-{
-	int status;
-	do {
-		status = madvise(addr, length, write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
-	} while (status && errno == EINTR);
-	return status ? -errno : 0;
 }
