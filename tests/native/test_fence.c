@@ -30,7 +30,7 @@ static void fence__plain_region_on_a_leased_file(void **state)
 	int writer = host_start("exec 9>>'%s'; sleep 1", hooks_a);
 	host_expect(domain, PINREG_EVENT_BREAK, &event);
 	host_expect(domain, PINREG_EVENT_FENCED, &event);
-	unsigned int left = hooks_regions();
+	unsigned int left = fake_device_regions();
 	host_wait(writer);
 	assert_int_equal(left, 0);
 }
@@ -73,7 +73,7 @@ static void restore__failure_leaves_no_key(void **state)
 	host_expect(domain, PINREG_EVENT_BREAK, &event);
 	host_expect(domain, PINREG_EVENT_FENCED, &event);
 	host_expect(domain, PINREG_EVENT_LOST, &event);
-	assert_int_equal(hooks_regions(), 0);
+	assert_int_equal(fake_device_regions(), 0);
 }
 
 /* ---- one thread for all ---- */
@@ -110,7 +110,7 @@ static void fence__while_a_commit_is_slow(void **state)
 	int writer = host_start("exec 9>>'%s'", hooks_a);
 	host_expect(domain, PINREG_EVENT_BREAK, &event);
 	hooks_nap(1000); /* 1 ms was promised */
-	unsigned int left = hooks_regions();
+	unsigned int left = fake_device_regions();
 	pthread_join(thread, NULL);
 	host_wait(writer);
 	assert_int_equal(left, 0);

@@ -120,7 +120,7 @@ static void lease__fenced_while_the_writer_stays(void **state)
 	int writer = host_start("exec 9>>'%s'; sleep 0.5", scene.path);
 	host_expect(scene.domain, PINREG_EVENT_BREAK, &event);
 	host_expect(scene.domain, PINREG_EVENT_FENCED, &event);
-	assert_int_equal(fake_device.regions, 0);
+	assert_int_equal(fake_device_regions(), 0);
 	assert_int_equal(pinreg_region_keys(scene.region, &keys), -EAGAIN);
 	assert_int_equal(pinreg_region_commit(scene.region, 0, 4096), -EAGAIN);
 	assert_int_equal(pinreg_file_register(scene.file, 0, 4096, NULL, &why, &another), -EAGAIN);

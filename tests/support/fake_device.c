@@ -5,6 +5,7 @@
 #include "support/fake_device.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -55,8 +56,8 @@ static int port_query(struct ibv_context *context, unsigned int port, struct ibv
 
 static uint32_t keys_made;
 
-static int mr_register(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova,
-		       unsigned int access, struct ibv_mr **out)
+static int register_locked(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova,
+			   unsigned int access, struct ibv_mr **out)
 {
 	assert_true(iova == (uintptr_t)addr);
 	bool odp = access & IBV_ACCESS_ON_DEMAND;
@@ -86,12 +87,34 @@ static int mr_register(struct ibv_pd *pd, void *addr, size_t length, uint64_t io
 	return 0;
 }
 
+/* The library registers from several threads. */
+static pthread_mutex_t region_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int mr_register(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova,
+		       unsigned int access, struct ibv_mr **out)
+{
+	pthread_mutex_lock(&region_lock);
+	int status = register_locked(pd, addr, length, iova, access, out);
+	pthread_mutex_unlock(&region_lock);
+	return status;
+}
+
 static int mr_deregister(struct ibv_mr *mr)
 {
+	pthread_mutex_lock(&region_lock);
 	assert_non_null(mr->addr);
 	mr->addr = NULL;
 	fake_device.regions--;
+	pthread_mutex_unlock(&region_lock);
 	return 0;
+}
+
+unsigned int fake_device_regions(void)
+{
+	pthread_mutex_lock(&region_lock);
+	unsigned int count = fake_device.regions;
+	pthread_mutex_unlock(&region_lock);
+	return count;
 }
 
 static int loop_open(struct ibv_pd *pd, unsigned int port, struct pinreg_loop **out)

@@ -54,6 +54,9 @@ void fake_device_reset(void);
 /* A struct pinreg_device on it, initialised. */
 void fake_device_use(struct pinreg_device *out);
 
+/* fake_device.regions, as other threads see it. */
+unsigned int fake_device_regions(void);
+
 const struct pinreg_sys *fake_device_sys(void);
 
 /* Fails the test if a loop, a region or a mapping is left. */

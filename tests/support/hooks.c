@@ -5,6 +5,7 @@
 #include "support/hooks.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -14,13 +15,10 @@
 struct pinreg_sys hooks;
 char hooks_a[256], hooks_b[256];
 
-/* What the domain points to: the real table, the fake verbs, the hooks. */
-static struct pinreg_sys table;
-
 #define HOOK(member)                                                                               \
 	do {                                                                                       \
 		if (hooks.member)                                                                  \
-			table.member = hooks.member;                                               \
+			table->member = hooks.member;                                              \
 	} while (0)
 
 int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
@@ -30,11 +28,14 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	struct pinreg_device device;
 	fake_device_use(&device);
 	const struct pinreg_sys *fake = fake_device_sys();
-	table = pinreg_sys_real;
-	table.device_query = fake->device_query;
-	table.port_query = fake->port_query;
-	table.mr_register = fake->mr_register;
-	table.mr_deregister = fake->mr_deregister;
+	/* one for each domain: the threads of an earlier one may still look at theirs */
+	struct pinreg_sys *table = malloc(sizeof(*table));
+	assert_non_null(table);
+	*table = pinreg_sys_real;
+	table->device_query = fake->device_query;
+	table->port_query = fake->port_query;
+	table->mr_register = fake->mr_register;
+	table->mr_deregister = fake->mr_deregister;
 	HOOK(mr_register);
 	HOOK(mr_deregister);
 	HOOK(inotify_open);
@@ -48,7 +49,7 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 		.quiesce_ms = quiesce_ms,
 		.odp_trust = PINREG_TRUST_FULL,
 	};
-	return pinreg_domain_open_with(&table, device.pd, &opts, domain);
+	return pinreg_domain_open_with(table, device.pd, &opts, domain);
 }
 
 struct pinreg_domain *hooks_domain(unsigned int quiesce_ms)
@@ -84,11 +85,6 @@ struct pinreg_region *hooks_register(struct pinreg_file *file)
 	struct pinreg_region *region = NULL;
 	test_ok(pinreg_file_register(file, 0, 0, NULL, NULL, &region));
 	return region;
-}
-
-unsigned int hooks_regions(void)
-{
-	return __atomic_load_n(&fake_device.regions, __ATOMIC_SEQ_CST);
 }
 
 void hooks_files(void)

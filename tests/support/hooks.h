@@ -25,7 +25,4 @@ void hooks_files(void);
 struct pinreg_file *hooks_open(struct pinreg_domain *domain, const char *path);
 struct pinreg_region *hooks_register(struct pinreg_file *file);
 
-/* Registered with the fake device now, as other threads see it. */
-unsigned int hooks_regions(void);
-
 #endif

@@ -48,7 +48,7 @@ struct pinreg_domain *host_domain(unsigned int quiesce_ms)
 void host_domain_close(struct pinreg_domain *domain)
 {
 	test_ok(pinreg_domain_close(domain));
-	assert_int_equal(fake_device.regions, 0);
+	assert_int_equal(fake_device_regions(), 0);
 }
 
 static char directory[64];
