@@ -4,7 +4,7 @@
  *
  * A domain is opened on an ibv_pd. It knows the device's capabilities, tests
  * on-demand paging with real data before it relies on it, and owns the event
- * queue and, once there is a leased file, the one thread of the library.
+ * queue and, once there is a leased file, the two threads of the library.
  */
 #ifndef PINREG_DOMAIN_H
 #define PINREG_DOMAIN_H
@@ -106,7 +106,7 @@ int pinreg_domain_open(struct ibv_pd *pd, const struct pinreg_domain_opts *opts,
 		       struct pinreg_domain **out);
 
 /*
- * pinreg_domain_close -- end the domain and its thread. NULL does nothing.
+ * pinreg_domain_close -- end the domain and its threads. NULL does nothing.
  *
  * Return: 0, or -EBUSY while regions or files of the domain are open; the
  * domain then stays as it was.

@@ -83,7 +83,7 @@ struct pinreg_file_info {
  *   -EIO     the extents are not right after preparing (offset in why);
  *   -ENOENT, -EROFS, -EMFILE, -ENOMEM and others of the system calls.
  * Ownership: the caller closes *out; the mapping belongs to the file.
- * Thread: any. Starts the library's thread with the first file of a domain.
+ * Thread: any. Starts the threads of a domain with its first file.
  * Since: 0.1
  */
 int pinreg_file_open(struct pinreg_domain *domain, int dirfd, const char *path,

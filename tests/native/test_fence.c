@@ -305,7 +305,7 @@ static void watcher__signal_of_a_closed_file(void **state)
 	struct pinreg_domain *domain = hooks_domain(1000);
 	hooks_files();
 	struct pinreg_file *first = hooks_open(domain, hooks_a);
-	hold_signals = true;
+	__atomic_store_n(&hold_signals, true, __ATOMIC_SEQ_CST);
 	assert_int_equal(open(hooks_a, O_RDONLY | O_NONBLOCK | O_CLOEXEC), -1);
 	test_ok(pinreg_file_close(first));
 	struct pinreg_file *file = NULL;
