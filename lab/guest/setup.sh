@@ -130,8 +130,10 @@ serve_host_a() {
 	read -r _ </run/lab/done
 }
 
+# The terminal forgets its size when nobody has it open.
 shell_on_console() {
-	local tty=/dev/hvc0
-	stty -F "$tty" sane rows "$LAB_ROWS" cols "$LAB_COLUMNS"
-	TERM=$LAB_TERM setsid --wait --ctty bash -l <>"$tty" >&0 2>&0
+	(
+		stty sane rows "$LAB_ROWS" cols "$LAB_COLUMNS"
+		TERM=$LAB_TERM exec setsid --wait --ctty bash -l
+	) <>/dev/hvc0 >&0 2>&0
 }

@@ -7,7 +7,7 @@ clean_usage() {
 
 	Removes images and kernels that were made from other scripts or package lists than this
 	checkout's, builds of checkouts that are gone, and downloaded packages. With --all, the
-	whole cache. Guests that run keep what they have opened, but wait for builds to end first.
+	whole cache. Guests that run keep what they have opened; a lab that builds meanwhile may fail.
 
 	Example: lab clean
 	EOF
@@ -29,6 +29,10 @@ clean_wanted() {
 	done
 }
 
+clean_size() {
+	as_root du -sm "$LAB_CACHE" | cut -f1
+}
+
 cmd_clean() {
 	local dir before wanted
 	case ${1-} in
@@ -37,7 +41,7 @@ cmd_clean() {
 	*) die_usage "lab clean knows no '$1'; lab clean --help tells what it knows." ;;
 	esac
 	cache_dir
-	before=$(du -sm "$LAB_CACHE" 2>/dev/null | cut -f1)
+	before=$(clean_size)
 	if [[ ${1-} == --all ]]; then
 		remove_tree "$LAB_CACHE"
 		say "removed the cache, $before MiB."
@@ -48,5 +52,5 @@ cmd_clean() {
 		[[ ! -e $dir ]] || grep -qxF "$dir" <<<"$wanted" || remove_tree "$dir"
 	done
 	rm -rf "$LAB_CACHE/debs"
-	say "removed $((before - $(du -sm "$LAB_CACHE" | cut -f1))) of $before MiB."
+	say "removed $((before - $(clean_size))) of $before MiB."
 }

@@ -25,7 +25,7 @@ guest_initrd() {
 	local rows=24 columns=80 root=$1/initramfs
 	mkdir -p "$root"
 	cp -a "$LAB_HOME/guest" "$root/lab"
-	((!G_SHELL)) || read -r rows columns < <(stty size)
+	((!G_SHELL)) || read -r rows columns < <(stty size </dev/tty)
 	{
 		printf '%s=%q\n' LAB_KERNEL "$G_KERNEL" LAB_HOST "$2" LAB_HOSTS "$G_HOSTS" LAB_USER "$G_USER" \
 			LAB_SHELL "$G_SHELL" LAB_ROWS "$rows" LAB_COLUMNS "$columns" LAB_TERM "${TERM:-linux}"
@@ -151,7 +151,8 @@ guest_wait() {
 	GUEST_END=
 	while [[ -z $GUEST_END ]]; do
 		who=
-		wait -n -p who "${GUEST_PIDS[@]}" "$watch" || true
+		# bash would tell here that QEMU was killed, which is how a power cut is done.
+		wait -n -p who "${GUEST_PIDS[@]}" "$watch" 2>/dev/null || true
 		case $who in
 		"$watch") GUEST_END=timeout ;;
 		"${GUEST_PIDS[a]}") GUEST_END=ended ;;

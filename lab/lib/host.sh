@@ -5,12 +5,14 @@ HOST_LAB_PACKAGES=(qemu-system-x86 mmdebstrap e2fsprogs debian-archive-keyring a
 HOST_NATIVE_PACKAGES=(gcc g++ cmake ninja-build pkgconf libibverbs-dev librdmacm-dev libnl-3-dev
 	libnl-route-3-dev libpmem2-dev libcmocka-dev libxxhash-dev libjson-c-dev)
 
-# as_root COMMAND...: where we are not root, root of a user namespace is enough
+# as_root COMMAND...: where we are not root, root of a user namespace is enough. Its ids are
+# the subordinate ones from 0 on, as mmdebstrap has them; our own is the last, so that this
+# root may write what is ours.
 as_root() {
 	if ((EUID == 0)); then
 		"$@"
 	else
-		unshare --map-auto --map-root-user --setuid 0 --setgid 0 -- "$@"
+		unshare --map-auto --map-user 65535 --map-group 65535 --setuid 0 --setgid 0 -- "$@"
 	fi
 }
 
@@ -49,7 +51,7 @@ host_need_lab() {
 	[[ -z ${LAB_HOST_CHECKED-} ]] || return 0
 	host_need "${HOST_LAB_PACKAGES[@]}"
 	if ((EUID != 0)) && ! as_root true 2>/dev/null; then
-		die "without root the lab needs user namespaces and a range of ids in /etc/subuid and /etc/subgid for $(id -un), and this machine does not give them."
+		die "without root the lab needs user namespaces, the package uidmap and a range of ids in /etc/subuid and /etc/subgid for $(id -un), and this machine does not give them."
 	fi
 	LAB_HOST_CHECKED=1
 }

@@ -5,7 +5,7 @@ PROJECT_CMAKE=(-G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPINREG_WERROR=ON -DC
 
 # Each checkout has its own, so that two of them can be worked on at once.
 project_dir() {
-	printf '%s/library/%s\n' "$LAB_CACHE" "$(key_of "$LAB_SRC" "$(userland_dir)")"
+	printf '%s/library/%s\n' "$LAB_CACHE" "$(key_of "$LAB_SRC" "$LAB_HOME/lib/project.sh" "$(userland_dir)")"
 }
 
 project_exists() {

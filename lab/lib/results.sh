@@ -4,6 +4,7 @@
 RESULTS_PASSED=0
 RESULTS_FAILED=0
 RESULTS_SKIPPED=0
+RESULTS_FAULTS=() # once more before the last line, where they are looked for
 
 # results_split JUNIT DIR: one line for each test, "number status name" with status run, fail
 # or skip, and what it printed in DIR/number. The XML is ctest's own, which is simple enough.
@@ -64,29 +65,28 @@ results_read() {
 				RESULTS_SKIPPED=$((RESULTS_SKIPPED + 1))
 				printf 'skipped: [%s] %s: %s\n' "$part" "$name" "${reason:-gives no reason}"
 			else
-				RESULTS_FAILED=$((RESULTS_FAILED + 1))
-				printf 'FAILED: [%s] %s: skipped, which no line of tests/skips.txt expects on %s: %s\n' \
-					"$part" "$name" "$release" "${reason:-gives no reason}"
+				results_fault "$part" "$name: skipped, which no line of tests/skips.txt expects on $release: ${reason:-gives no reason}"
 			fi
 			;;
 		fail)
-			RESULTS_FAILED=$((RESULTS_FAILED + 1))
-			printf 'FAILED: [%s] %s; its output:\n' "$part" "$name"
+			results_fault "$part" "$name"
 			sed 's/^/  | /' "$dir/$number"
 			;;
 		esac
 	done < <(results_split "$dir/junit.xml" "$dir")
 }
 
-# results_fault PART WHY: something that is no test failed, and counts as one
+# results_fault PART WHAT: a test failed, or something else that counts as one
 results_fault() {
 	RESULTS_FAILED=$((RESULTS_FAILED + 1))
-	printf 'FAILED: [%s] %s\n' "$1" "$2"
+	RESULTS_FAULTS+=("FAILED: [$1] $2")
+	printf '%s\n' "${RESULTS_FAULTS[-1]}"
 }
 
 # results_close: the last line; fails if anything did, or if nothing ran
 results_close() {
 	((RESULTS_PASSED + RESULTS_FAILED)) || say "no test ran."
+	((!RESULTS_FAILED)) || printf '%s\n' '' "${RESULTS_FAULTS[@]}"
 	printf '%d passed, %d failed, %d skipped\n' "$RESULTS_PASSED" "$RESULTS_FAILED" "$RESULTS_SKIPPED"
 	((RESULTS_FAILED == 0 && RESULTS_PASSED > 0))
 }

@@ -23,7 +23,7 @@ run_usage() {
 	filesystems on /pmem/ext4 and /pmem/xfs, a /dev/dax device, 2 MiB huge pages, the checkout
 	on /src (its working directory, read-only) and the build tree in /opt/pinreg/build.
 
-	Example: lab run --hosts 2 -- sh -c 'on-b ib_write_bw & sleep 1; ib_write_bw $PINREG_HOST_B'
+	Example: lab run --hosts 2 -- sh -c 'hostname; on-b hostname; ping -c 1 $PINREG_HOST_B'
 	EOF
 }
 
