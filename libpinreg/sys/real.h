@@ -54,11 +54,6 @@ uint64_t pinreg_real_huge_size(bool *ask);
 int pinreg_real_advise_huge(void *addr, uint64_t length);
 void pinreg_real_cpus(struct pinreg_cpus *out);
 int pinreg_real_run_on(const cpu_set_t *cpus);
-int pinreg_real_resident(void *addr, bool *out);
-uint64_t pinreg_real_huge_size(bool *ask);
-int pinreg_real_advise_huge(void *addr, uint64_t length);
-void pinreg_real_cpus(struct pinreg_cpus *out);
-int pinreg_real_run_on(const cpu_set_t *cpus);
 int pinreg_real_persist_open(int fd, void *addr, uint64_t length, bool map_sync,
 			     struct pinreg_persist **out);
 int pinreg_real_persist_range(struct pinreg_persist *persist, void *addr, uint64_t length);
@@ -79,9 +74,6 @@ int pinreg_real_inotify_next(int inotify, int *watches, unsigned int room);
 int pinreg_real_wait(int event, int inotify, int signal, int timeout_ms, struct pinreg_wakeup *out);
 pid_t pinreg_real_thread_id(void);
 uint64_t pinreg_real_now_ns(void);
-
-/* Of sysfs, as in "0-3,8,10-11". What is no list is empty. */
-void pinreg_cpus_parse(const char *list, cpu_set_t *out);
 
 /* Of sysfs, as in "0-3,8,10-11". What is no list is empty. */
 void pinreg_cpus_parse(const char *list, cpu_set_t *out);

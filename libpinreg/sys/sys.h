@@ -10,7 +10,6 @@
 #define PINREG_SYS_SYS_H
 
 #include <sched.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,17 +40,6 @@ struct pinreg_file_look {
 	bool overlay;
 	bool tmpfs;
 	uint64_t room; /* bytes free on the filesystem */
-};
-
-/*
- * The CPUs that a thread may run on, also by NUMA node: the node it runs on now
- * comes first. Without nodes: there is one, or nothing is known of them.
- */
-#define PINREG_NODES_MAX 64
-struct pinreg_cpus {
-	unsigned int count;
-	unsigned int nodes;
-	cpu_set_t of_node[PINREG_NODES_MAX];
 };
 
 /*
