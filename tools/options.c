@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * options.c -- the options of a command, as a table.
+ */
+#include "options.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "size.h"
+
+static const struct option *find(const struct option *table, const char *name, size_t length)
+{
+	for (; table->name; table++)
+		if (strlen(table->name) == length && memcmp(table->name, name, length) == 0)
+			return table;
+	return NULL;
+}
+
+/* words: "one|two|three" */
+static bool read_choice(const char *words, const char *value, unsigned int *choice)
+{
+	size_t length = strlen(value);
+
+	for (*choice = 0; length; (*choice)++) {
+		size_t word = strcspn(words, "|");
+
+		if (word == length && memcmp(words, value, length) == 0)
+			return true;
+		if (!words[word])
+			return false;
+		words += word + 1;
+	}
+	return false;
+}
+
+static enum status take(const struct option *option, const char *value, void *fields,
+			struct failure *failure)
+{
+	char *field = (char *)fields + option->offset;
+	uint64_t number = 0;
+	unsigned int small = 0;
+
+	switch (option->type) {
+	case OPTION_FLAG:
+		memcpy(field, &(bool){ true }, sizeof(bool));
+		return STATUS_GOOD;
+	case OPTION_TEXT:
+		if (!*value)
+			return fail(failure, STATUS_USAGE, 0, "--%s: the value is empty",
+				    option->name);
+		memcpy(field, &value, sizeof(value));
+		return STATUS_GOOD;
+	case OPTION_SIZE:
+	case OPTION_OFFSET:
+		if (!size_read(value, &number))
+			return fail(failure, STATUS_USAGE, 0,
+				    "--%s: '%s' is no number of bytes below 2^63, such as 4096, "
+				    "64K, 2M or 1G",
+				    option->name, value);
+		if (option->type == OPTION_SIZE && number == 0)
+			return fail(failure, STATUS_USAGE, 0, "--%s: it must be more than 0 bytes",
+				    option->name);
+		memcpy(field, &number, sizeof(number));
+		return STATUS_GOOD;
+	case OPTION_PORT:
+		/* a size with a unit is over 255 */
+		if (!size_read(value, &number) || number < 1 || number > 255)
+			return fail(failure, STATUS_USAGE, 0,
+				    "--%s: '%s' is no number from 1 to 255", option->name, value);
+		small = (unsigned int)number;
+		break;
+	case OPTION_CHOICE:
+		if (!read_choice(option->value, value, &small))
+			return fail(failure, STATUS_USAGE, 0, "--%s: '%s' is none of %s",
+				    option->name, value, option->value);
+		break;
+	}
+	memcpy(field, &small, sizeof(small));
+	return STATUS_GOOD;
+}
+
+enum status options_read(const struct option *table, int argc, char **argv, void *fields,
+			 struct failure *failure)
+{
+	for (int i = 0; i < argc; i++) {
+		if (strncmp(argv[i], "--", 2) != 0 || !argv[i][2])
+			return fail(failure, STATUS_USAGE, 0, "'%s' is no option", argv[i]);
+
+		const char *name = argv[i] + 2;
+		size_t length = strcspn(name, "=");
+		const char *value = name[length] ? name + length + 1 : NULL;
+		const struct option *option = find(table, name, length);
+
+		if (!option)
+			return fail(failure, STATUS_USAGE, 0, "there is no option --%.*s",
+				    (int)length, name);
+		if (option->type == OPTION_FLAG && value)
+			return fail(failure, STATUS_USAGE, 0, "--%s takes no value", option->name);
+		if (option->type != OPTION_FLAG && !value) {
+			/* a value that looks like an option has to come after "=" */
+			if (i + 1 == argc || strncmp(argv[i + 1], "--", 2) == 0)
+				return fail(failure, STATUS_USAGE, 0, "--%s needs a value: %s",
+					    option->name, option->value);
+			value = argv[++i];
+		}
+		if (take(option, value, fields, failure))
+			return STATUS_USAGE;
+	}
+	return STATUS_GOOD;
+}
+
+void options_print(const struct option *table)
+{
+	for (; table->name; table++) {
+		char left[64];
+
+		snprintf(left, sizeof(left), "--%s%s%s", table->name, table->value ? " " : "",
+			 table->value ? table->value : "");
+		if (strlen(left) > 26)
+			printf("  %s\n  %26s %s\n", left, "", table->help);
+		else
+			printf("  %-26s %s\n", left, table->help);
+	}
+}
