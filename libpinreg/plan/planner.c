@@ -67,8 +67,10 @@ static void decide(struct pinreg_device *device, uint64_t st_dev, struct pinreg_
 	/* what could not be tested is not trusted; a shadow needs no trust */
 	input->trust.trust = PINREG_TRUST_NONE;
 	pinreg_policy_decide(input, plan);
-	if (plan->method == PINREG_METHOD_REFUSE)
+	if (plan->why.reason == PINREG_REASON_ODP_UNTRUSTED)
 		refuse_untested(plan, status);
+	else if (plan->why.reason == PINREG_REASON_STAGED_UNTRUSTED)
+		plan->why.reason = PINREG_REASON_STAGED_NO_ODP;
 }
 
 static int look_and_decide(struct pinreg_device *device, uint64_t st_dev,
