@@ -5,6 +5,9 @@
  * A range is cut into runs. Every run is one mapping (or one gap between
  * mappings) and has one kind. The kernel decides by the kind, not by the
  * address, whether memory may be pinned for long.
+ *
+ * Not everything is in the memory map: guard pages (MADV_GUARD_INSTALL) and
+ * poisoned pages are part of the run around them.
  */
 #ifndef PINREG_BACKING_H
 #define PINREG_BACKING_H
@@ -41,18 +44,21 @@ enum pinreg_kind {
 	PINREG_KIND_FSDAX = 5,	      /* shared mapping of a file in DAX state */
 	PINREG_KIND_DEVDAX = 6,	      /* a /dev/dax device */
 	PINREG_KIND_PRIVATE_FILE = 7, /* MAP_PRIVATE of any file */
-	PINREG_KIND_SPECIAL = 8,      /* device memory, vdso, secretmem, guard pages */
+	PINREG_KIND_SPECIAL = 8,      /* of devices and of the kernel, vdso, secretmem */
 	PINREG_KIND_UNKNOWN_FILE = 9, /* shared mapping of a file that could not be looked at */
 };
 
 #define PINREG_PROT_READ 1u
 #define PINREG_PROT_WRITE 2u
 
-#define PINREG_RUN_SHARED 1u /* stores are seen by other mappings */
+#define PINREG_RUN_SHARED 1u	  /* stores are seen by other mappings */
+#define PINREG_RUN_PRIVATE_DAX 2u /* a private mapping of a file in DAX state */
+#define PINREG_RUN_NO_SIZE 4u	  /* there is a file, but its size could not be found out */
 
 /*
  * One run of a range. Addresses, lengths and sizes are in bytes.
- * file_size is that at the time of the query and 0 where there is no file.
+ * file_size is that at the time of the query, of a dax device its size, and 0
+ * where there is no file or its size is not known.
  */
 struct pinreg_run {
 	size_t size; /* sizeof(struct pinreg_run), set by the caller */

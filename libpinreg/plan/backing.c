@@ -97,6 +97,10 @@ static void describe(struct walk *walk, const struct pinreg_mapping *mapping, ui
 	}
 	if (file->page_size)
 		run->page_size = file->page_size;
+	if (run->kind == PINREG_KIND_PRIVATE_FILE && file->dax)
+		run->flags |= PINREG_RUN_PRIVATE_DAX;
+	if (!file->sized && run->kind != PINREG_KIND_ANON && run->kind != PINREG_KIND_SPECIAL)
+		run->flags |= PINREG_RUN_NO_SIZE;
 	run->file_offset = mapping->file_offset + (addr - mapping->start);
 	run->file_size = file->size;
 	run->inode = mapping->inode;

@@ -18,8 +18,8 @@ static bool pinnable(const struct pinreg_policy_input *input, const struct pinre
 	case PINREG_KIND_HUGETLB:
 	case PINREG_KIND_DEVDAX:
 		return true;
-	case PINREG_KIND_PRIVATE_FILE: /* the pin makes private copies */
-		return true;
+	case PINREG_KIND_PRIVATE_FILE: /* the pin makes private copies, but not of DAX */
+		return !(run->flags & PINREG_RUN_PRIVATE_DAX);
 	case PINREG_KIND_PAGECACHE:
 		return !pinreg_policy_stores(input);
 	default:
@@ -177,9 +177,8 @@ static void decide_unpinnable(const struct pinreg_policy_input *input, const str
 			      struct pinreg_plan *out)
 {
 	if (odp_possible(input, run, out)) {
-		choose_odp(input, run,
-			   run->kind == PINREG_KIND_FSDAX ? PINREG_REASON_ODP_FSDAX
-							  : PINREG_REASON_ODP_PAGECACHE,
+		bool dax = run->kind == PINREG_KIND_FSDAX || run->flags & PINREG_RUN_PRIVATE_DAX;
+		choose_odp(input, run, dax ? PINREG_REASON_ODP_FSDAX : PINREG_REASON_ODP_PAGECACHE,
 			   out);
 		return;
 	}

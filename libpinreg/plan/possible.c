@@ -45,17 +45,14 @@ void pinreg_refuse_run(struct pinreg_plan *out, const struct pinreg_run *run,
 static uint64_t past_end(const struct pinreg_run *run, unsigned int page_size)
 {
 	switch (run->kind) {
-	case PINREG_KIND_PAGECACHE:
-	case PINREG_KIND_FSDAX:
-	case PINREG_KIND_PRIVATE_FILE:
-		break;
-	case PINREG_KIND_SHMEM:
-		/* of memory without a path the size is not known */
-		if (run->file_size)
-			break;
+	case PINREG_KIND_HOLE:
+	case PINREG_KIND_ANON:
+	case PINREG_KIND_SPECIAL:
+	case PINREG_KIND_UNKNOWN_FILE:
 		return 0;
 	default:
-		return 0;
+		if (run->flags & PINREG_RUN_NO_SIZE)
+			return 0;
 	}
 	uint64_t end = (run->file_size + page_size - 1) / page_size * page_size;
 	if (run->file_offset + run->length <= end)

@@ -61,18 +61,19 @@ static bool is_same(const struct statx *file, const struct statfs *filesystem,
 	       filesystem->f_type == OVERLAYFS_SUPER_MAGIC;
 }
 
-/* A file of the dax subsystem has a page size of its own, the device's alignment. */
-static unsigned int devdax_align(unsigned int dev_major, unsigned int dev_minor)
+/* A number that the dax subsystem tells of a device; 0 where it does not. */
+static uint64_t devdax_number(const struct statx *file, const char *name)
 {
 	char path[64];
 	char text[32] = "";
-	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/align", dev_major, dev_minor);
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/%s", file->stx_rdev_major,
+		 file->stx_rdev_minor, name);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
 	ssize_t got = read(fd, text, sizeof(text) - 1);
 	close(fd);
-	return got > 0 ? (unsigned int)strtoul(text, NULL, 10) : 0;
+	return got > 0 ? strtoull(text, NULL, 10) : 0;
 }
 
 static bool is_devdax(unsigned int dev_major, unsigned int dev_minor)
@@ -87,14 +88,29 @@ static bool is_devdax(unsigned int dev_major, unsigned int dev_minor)
 static void fill_device(const struct statx *file, struct pinreg_mapped_file *out)
 {
 	out->device = true;
+	out->sized = false;
 	/* a private mapping of /dev/zero is ordinary memory under that name */
 	if (file->stx_rdev_major == 1 && file->stx_rdev_minor == 5) {
 		out->device = false;
 		out->anonymous = true;
 	} else if (is_devdax(file->stx_rdev_major, file->stx_rdev_minor)) {
 		out->devdax = true;
-		out->page_size = devdax_align(file->stx_rdev_major, file->stx_rdev_minor);
+		/* its page size is the device's alignment */
+		out->page_size = (unsigned int)devdax_number(file, "align");
+		out->size = devdax_number(file, "size");
+		out->sized = out->size != 0;
 	}
+}
+
+/* Files there are windows to the kernel and to devices: PCI regions, for one. */
+static bool is_of_kernel(const struct statfs *filesystem)
+{
+	static const long magics[] = { SYSFS_MAGIC,   PROC_SUPER_MAGIC, DEBUGFS_MAGIC,
+				       TRACEFS_MAGIC, SECURITYFS_MAGIC, BPF_FS_MAGIC };
+	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
+		if (filesystem->f_type == magics[i])
+			return true;
+	return false;
 }
 
 static void fill(const struct statx *file, const struct statfs *filesystem,
@@ -102,11 +118,12 @@ static void fill(const struct statx *file, const struct statfs *filesystem,
 {
 	memset(out, 0, sizeof(*out));
 	out->size = file->stx_size;
+	out->sized = true;
 	if (filesystem->f_type == SECRETMEM_MAGIC) {
 		out->secret = true;
 	} else if (S_ISCHR(file->stx_mode)) {
 		fill_device(file, out);
-	} else if (!S_ISREG(file->stx_mode)) {
+	} else if (!S_ISREG(file->stx_mode) || is_of_kernel(filesystem)) {
 		out->device = true; /* dma-buf, ring buffers of the kernel */
 	} else if (filesystem->f_type == HUGETLBFS_MAGIC) {
 		out->hugetlb = true;
@@ -190,6 +207,7 @@ static void look_at_internal(const struct pinreg_mapping *mapping,
 		/* MAP_HUGETLB without a file; a memfd's name begins otherwise */
 		.anonymous = mount->hugetlb && name_is(mapping, "/anon_hugepage (deleted)"),
 		.page_size = mount->page_size,
+		.sized = sized,
 		.size = sized ? file.size : 0,
 	};
 }

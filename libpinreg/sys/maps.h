@@ -52,7 +52,8 @@ struct pinreg_mapped_file {
 	bool secret;		/* memfd_secret */
 	bool anonymous;		/* a file in name only: nobody else can map it */
 	unsigned int page_size; /* of hugetlb and devdax; 0: that of the mapping is right */
-	uint64_t size;		/* bytes; 0 also where it could not be found out */
+	bool sized;		/* the size is known */
+	uint64_t size;		/* bytes */
 };
 
 /* Anonymous memory and the kernel's own mappings have neither inode nor device. */

@@ -42,8 +42,9 @@ static void delete_file_in(const char *folder)
 static void expect_file(const char *folder, int flags, enum pinreg_kind kind)
 {
 	char *memory = map_file_in(folder, PROT_READ | PROT_WRITE, flags);
+	/* every private file here is one in DAX state */
 	struct pinreg_run run = expect_one(memory, 2 * page_size(), kind, READ_WRITE,
-					   flags == MAP_PRIVATE ? 0 : SHARED);
+					   flags == MAP_PRIVATE ? PINREG_RUN_PRIVATE_DAX : SHARED);
 	assert_int_equal(run.file_size, 4 * page_size());
 	delete_file_in(folder);
 }
