@@ -47,6 +47,7 @@ static void scene_set(struct scene *scene, enum pinreg_kind kind, unsigned int p
 		.odp_rc = ODP_ALL,
 		.max_mr_size = UINT64_MAX,
 		.memlock = { .limit = UINT64_MAX },
+		.budget = { .limit = UINT64_MAX },
 		.trust = { .trust = PINREG_TRUST_FULL, .mtu = 4096 },
 	};
 }
@@ -160,21 +161,31 @@ static void policy__trust_against_granularity(void **state)
 	static const struct {
 		enum pinreg_trust trust;
 		enum pinreg_granularity granularity;
-		enum pinreg_reason reason;
+		enum pinreg_reason reason;	/* with no_staging */
+		enum pinreg_reason with_shadow; /* without */
 	} rows[] = {
-		{ PINREG_TRUST_UNTESTED, PINREG_GRANULARITY_PAGE, PINREG_REASON_ODP_UNTESTED },
-		{ PINREG_TRUST_NONE, PINREG_GRANULARITY_PAGE, PINREG_REASON_ODP_UNTRUSTED },
-		{ PINREG_TRUST_NONE, PINREG_GRANULARITY_BYTE, PINREG_REASON_ODP_UNTRUSTED },
-		{ PINREG_TRUST_PAGE, PINREG_GRANULARITY_BYTE, PINREG_REASON_ODP_GRANULARITY },
-		{ PINREG_TRUST_PAGE, PINREG_GRANULARITY_PAGE, PINREG_REASON_ODP_FSDAX },
-		{ PINREG_TRUST_FULL, PINREG_GRANULARITY_BYTE, PINREG_REASON_ODP_FSDAX },
-		{ PINREG_TRUST_FULL, PINREG_GRANULARITY_PAGE, PINREG_REASON_ODP_FSDAX },
+		{ PINREG_TRUST_UNTESTED, PINREG_GRANULARITY_PAGE, PINREG_REASON_ODP_UNTESTED,
+		  PINREG_REASON_ODP_UNTESTED },
+		{ PINREG_TRUST_NONE, PINREG_GRANULARITY_PAGE, PINREG_REASON_ODP_UNTRUSTED,
+		  PINREG_REASON_STAGED_UNTRUSTED },
+		{ PINREG_TRUST_NONE, PINREG_GRANULARITY_BYTE, PINREG_REASON_ODP_UNTRUSTED,
+		  PINREG_REASON_STAGED_UNTRUSTED },
+		{ PINREG_TRUST_PAGE, PINREG_GRANULARITY_BYTE, PINREG_REASON_ODP_GRANULARITY,
+		  PINREG_REASON_STAGED_GRANULARITY },
+		{ PINREG_TRUST_PAGE, PINREG_GRANULARITY_PAGE, PINREG_REASON_ODP_FSDAX,
+		  PINREG_REASON_ODP_FSDAX },
+		{ PINREG_TRUST_FULL, PINREG_GRANULARITY_BYTE, PINREG_REASON_ODP_FSDAX,
+		  PINREG_REASON_ODP_FSDAX },
+		{ PINREG_TRUST_FULL, PINREG_GRANULARITY_PAGE, PINREG_REASON_ODP_FSDAX,
+		  PINREG_REASON_ODP_FSDAX },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct scene scene;
 		scene_set(&scene, PINREG_KIND_FSDAX, PRW, RW);
 		scene.input.trust.trust = rows[i].trust;
 		scene.input.granularity = rows[i].granularity;
+		assert_int_equal(decide(&scene).why.reason, rows[i].with_shadow);
+		scene.input.no_staging = true;
 		assert_int_equal(decide(&scene).why.reason, rows[i].reason);
 	}
 }
@@ -185,10 +196,13 @@ static void policy__no_odp_on_device(void **state)
 	struct scene scene;
 	scene_set(&scene, PINREG_KIND_FSDAX, PRW, RW);
 	scene.input.odp = 0;
+	assert_int_equal(decide(&scene).why.reason, PINREG_REASON_STAGED_NO_ODP);
+	scene.input.no_staging = true;
 	assert_int_equal(decide(&scene).why.reason, PINREG_REASON_ODP_MISSING);
 	/* the operation asked for is what counts */
 	scene_set(&scene, PINREG_KIND_FSDAX, PRW, RW);
 	scene.input.odp_rc = IBV_ODP_SUPPORT_READ;
+	scene.input.no_staging = true;
 	assert_int_equal(decide(&scene).why.reason, PINREG_REASON_ODP_MISSING);
 	scene.input.access = RO;
 	assert_int_equal(decide(&scene).method, PINREG_METHOD_ODP);
@@ -199,6 +213,7 @@ static void policy__atomics_need_more_than_page_trust(void **state)
 	(void)state;
 	struct scene scene;
 	scene_set(&scene, PINREG_KIND_FSDAX, PRW, RW | IBV_ACCESS_REMOTE_ATOMIC);
+	scene.input.no_staging = true;
 	assert_int_equal(decide(&scene).why.reason, PINREG_REASON_ODP_MISSING);
 	scene.input.odp_rc |= IBV_ODP_SUPPORT_ATOMIC;
 	scene.input.trust.trust = PINREG_TRUST_PAGE;
@@ -214,7 +229,7 @@ static void policy__method_insisted_on(void **state)
 	scene.input.method = PINREG_METHOD_PIN;
 	assert_int_equal(decide(&scene).why.reason, PINREG_REASON_PIN_IMPOSSIBLE);
 	scene.input.method = PINREG_METHOD_STAGED;
-	assert_int_equal(decide(&scene).why.reason, PINREG_REASON_METHOD_UNAVAILABLE);
+	assert_int_equal(decide(&scene).why.reason, PINREG_REASON_STAGED_REQUESTED);
 	scene.input.method = PINREG_METHOD_DMABUF;
 	assert_int_equal(decide(&scene).why.reason, PINREG_REASON_METHOD_UNAVAILABLE);
 	scene_set(&scene, PINREG_KIND_ANON, PRW, RW);
@@ -227,6 +242,7 @@ static void policy__memlock_counts_whole_pages(void **state)
 	(void)state;
 	struct scene scene;
 	scene_set(&scene, PINREG_KIND_ANON, PRW, RW);
+	scene.input.odp = 0;
 	scene.input.addr = BASE + 4095; /* 2 bytes on 2 pages */
 	scene.input.length = 2;
 	scene.input.memlock = (struct pinreg_memlock){ .limit = 3 * PAGE, .used = PAGE };
@@ -352,7 +368,7 @@ static void describe__every_reason_has_name_and_sentence(void **state)
 		assert_int_equal(pinreg_why_describe(&why, start, sizeof(start)), length);
 		assert_memory_equal(start, text, 7);
 	}
-	assert_int_equal(named, 38);
+	assert_int_equal(named, 52);
 	assert_int_equal(pinreg_why_describe(NULL, NULL, 0), -EINVAL);
 	struct pinreg_why why = { .reason = PINREG_REASON_HOLE };
 	assert_int_equal(pinreg_why_describe(&why, NULL, 5), -EINVAL);
