@@ -84,6 +84,22 @@ static void prefetch(struct pinreg_region *region, struct ibv_mr *mr)
 	sys->mr_prefetch(mr, addr, decision->plan.length, write);
 }
 
+/*
+ * Into the shadow what is there now: peers shall read it, also after a return
+ * from a fence. Guard pages, and what was cut off a moment ago, are in no map:
+ * the kernel is asked to touch first, whose answer is an error and no signal.
+ */
+static int fill_shadow(struct pinreg_region *region, struct pinreg_why *why)
+{
+	const struct pinreg_plan *plan = &region->decision.plan;
+	int status =
+		region->device->sys->populate((void *)(uintptr_t)plan->addr, plan->length, false);
+	if (status == -EFAULT || status == -ENOMEM || status == -EHWPOISON)
+		return pinreg_why_call(why, PINREG_REASON_VERBS, "reading the memory", status);
+	pinreg_shadow_from_home(region->shadow, 0, plan->length);
+	return 0;
+}
+
 int pinreg_region_attach(struct pinreg_region *region, struct ibv_mr **out, struct pinreg_why *why)
 {
 	const struct pinreg_plan *plan = &region->decision.plan;
@@ -98,13 +114,16 @@ int pinreg_region_attach(struct pinreg_region *region, struct ibv_mr **out, stru
 		}
 		return status;
 	}
-	/* peers shall read what is there now, also after a return from a fence */
 	if (region->shadow)
-		pinreg_shadow_from_home(region->shadow, 0, plan->length);
-	status = register_range(region, out);
+		status = fill_shadow(region, why);
+	if (!status) {
+		status = register_range(region, out);
+		if (status)
+			refused_by_kernel(region, why, status);
+	}
 	if (status) {
 		pinreg_device_unpin(device, plan->pin_bytes);
-		return refused_by_kernel(region, why, status);
+		return status;
 	}
 	if (plan->method == PINREG_METHOD_ODP && region->decision.opts.prefetch)
 		prefetch(region, *out);
@@ -137,6 +156,10 @@ int pinreg_region_warm(struct pinreg_region *region, struct pinreg_why *why)
 					       decision->plan.length, &how);
 	else if (decision->plan.method == PINREG_METHOD_STAGED)
 		status = pinreg_shadow_make(region->device, decision, &region->shadow);
-	return status ? pinreg_why_call(why, PINREG_REASON_VERBS, "touching the memory", status)
-		      : 0;
+	if (!status)
+		return 0;
+	pinreg_why_call(why, PINREG_REASON_VERBS, "touching the memory", status);
+	if (status == -ENOMEM && why)
+		explain_no_memory(region, why);
+	return status;
 }
