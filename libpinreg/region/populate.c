@@ -19,8 +19,11 @@
 /* What a thread takes at once: some huge pages, so that no two share one. */
 #define PIECE (4u << 20)
 
-/* Looked at in the whole range, and in a piece of one that is partly warm. */
-#define SAMPLE_EVERY (1u << 20)
+/*
+ * Looked at in the whole range, and in a piece of one that is partly warm. Few:
+ * a look costs as much as pinning hundreds of pages that are there already.
+ */
+#define SAMPLE_EVERY (16u << 20)
 #define SAMPLES_MAX 32u
 #define PIECE_SAMPLES 4u
 
@@ -233,15 +236,24 @@ static void prepare_huge(struct work *work, struct span cold)
 		work->sys->advise_huge((void *)(uintptr_t)start, end - start);
 }
 
+/*
+ * Reading gives private memory the page of zeros, everywhere the same one, for
+ * which the pin has to put real pages again: one after the other as without us.
+ */
+static bool never_gains(const struct pinreg_populate *how)
+{
+	return how->huge && !how->write;
+}
+
 int pinreg_populate_range(struct pinreg_device *device, void *addr, uint64_t length,
 			  const struct pinreg_populate *how)
 {
 	struct span range = { .start = (uintptr_t)addr, .end = (uintptr_t)addr + length };
 	struct span cold;
-	if (length < PINREG_POPULATE_SMALLEST)
+	if (length < PINREG_POPULATE_SMALLEST || never_gains(how))
 		return 0;
-	uint64_t samples =
-		length / SAMPLE_EVERY < SAMPLES_MAX ? length / SAMPLE_EVERY : SAMPLES_MAX;
+	uint64_t samples = length / SAMPLE_EVERY;
+	samples = samples < 1 ? 1 : samples > SAMPLES_MAX ? SAMPLES_MAX : samples;
 	unsigned int found = sample(device->sys, range, (unsigned int)samples, &cold);
 	if (!found)
 		return 0;

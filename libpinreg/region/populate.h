@@ -16,11 +16,11 @@
 #include "plan/device.h"
 
 /* Below this nothing is done, not even looked at. Bytes. */
-#define PINREG_POPULATE_SMALLEST (4u << 20)
+#define PINREG_POPULATE_SMALLEST (8u << 20)
 
 struct pinreg_populate {
 	bool write;	      /* the mapping may be written, whatever peers may do */
-	bool huge;	      /* private anonymous memory: ask for huge pages first */
+	bool huge;	      /* private anonymous memory: may have huge pages */
 	unsigned int threads; /* at most; 0: the CPUs that this thread may run on */
 	/* called by the calling thread only; not at all where nothing is cold */
 	pinreg_progress_function *progress;
