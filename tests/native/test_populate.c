@@ -126,7 +126,7 @@ static unsigned int threads_alive(void)
 	return count;
 }
 
-static unsigned int threads_before; /* a sanitizer may have one of its own */
+static unsigned int threads_before;
 
 /* A thread that was joined stays in the list for a moment. */
 static void expect_no_thread_left(void)
@@ -134,6 +134,25 @@ static void expect_no_thread_left(void)
 	for (int i = 0; i < 500 && threads_alive() != threads_before; i++)
 		usleep(10000);
 	assert_int_equal(threads_alive(), threads_before);
+}
+
+static void *nothing(void *tid)
+{
+	*(pid_t *)tid = gettid();
+	return NULL;
+}
+
+/* A sanitizer begins one of its own when the first is made. */
+static void make_first_thread(void)
+{
+	pthread_t thread;
+	pid_t tid;
+	char path[64];
+	test_ok(-pthread_create(&thread, NULL, nothing, &tid));
+	test_ok(-pthread_join(thread, NULL));
+	snprintf(path, sizeof(path), "/proc/self/task/%d", tid);
+	for (int i = 0; i < 500 && !access(path, F_OK); i++)
+		usleep(10000);
 }
 
 static int set_up(void **state)
@@ -149,6 +168,7 @@ static int set_up(void **state)
 	device.sys = &table;
 	seen.no_huge = true;
 	seen.caller = pthread_self();
+	make_first_thread();
 	threads_before = threads_alive();
 	return 0;
 }
