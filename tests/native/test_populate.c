@@ -36,7 +36,8 @@ static struct {
 	atomic_uint fail_at; /* the call that gives fail_error */
 	int fail_error;
 	bool no_huge;
-	bool slow; /* threads other than the caller's */
+	bool slow; /* other threads than the caller wait until it was told something */
+	atomic_bool told;
 	pthread_t caller;
 } seen;
 
@@ -54,8 +55,10 @@ static int populate(void *addr, uint64_t length, bool write)
 	atomic_fetch_or(&seen.threads, 1ull << (number - 1));
 	if (!pthread_equal(pthread_self(), seen.caller)) {
 		atomic_fetch_add(&seen.foreign, 1);
+		for (int i = 0; seen.slow && i < 500 && !seen.told; i++)
+			usleep(10000);
 		if (seen.slow)
-			usleep(20000);
+			usleep(100000);
 		pthread_sigmask(SIG_SETMASK, NULL, &blocked);
 		if (!sigismember(&blocked, SIGTERM) || !sigismember(&blocked, SIGRTMIN + 1))
 			atomic_fetch_add(&seen.signals_open, 1);
@@ -361,6 +364,7 @@ static int listen_to(void *context, uint64_t done, uint64_t total)
 	told.wrong += !pthread_equal(pthread_self(), seen.caller);
 	told.last = done;
 	told.calls++;
+	seen.told = true;
 	return told.cancel_at && done >= told.cancel_at;
 }
 
