@@ -67,11 +67,16 @@ static int by_status(struct attempt *attempt, const struct message *answer)
 	return outcome(attempt, what, "%s", wire_status_text(answer->status));
 }
 
-/* The range of an object must be the pages of its length, inside of the store. */
+/* The range of an object is its bytes or its pages, as the server's memory needs it. */
 static bool range_fits(const struct client *client, const struct message *answer)
 {
-	return answer->length <= client->hello.store_size &&
-	       answer->range.length == format_whole_pages(answer->length);
+	const struct wire_range *range = &answer->range;
+
+	if (answer->length > client->hello.store_size)
+		return false;
+	return range->length == answer->length ||
+	       (range->length == format_whole_pages(answer->length) &&
+		range->addr % FORMAT_PAGE == 0);
 }
 
 static int call(struct attempt *attempt, enum wire_type type, struct message *answer)

@@ -28,9 +28,12 @@
 #define FORMAT_MIN_SIZE (64u * FORMAT_PAGE)
 #define FORMAT_UUID 16
 
-/* Offset in the superblock of the word that says whether a mirror follows FILE.
- * It is outside of the superblock's checksum: 8 bytes that change at once. */
-#define FORMAT_MIRRORED_AT 2048u
+/* Offset in the superblock of the word that says what follows FILE. It is outside
+ * of the superblock's checksum: 8 bytes that change at once. */
+#define FORMAT_FOLLOWER_AT 2048u
+#define FORMAT_NO_FOLLOWER 0u
+#define FORMAT_MIRROR_FOLLOWS 1u
+#define FORMAT_INDEX_FOLLOWS 2u /* a copy of the index, without data */
 
 struct superblock {
 	uint64_t size; /* of the file, bytes */

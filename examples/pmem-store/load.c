@@ -60,7 +60,7 @@ static int right_somewhere(struct work *work, const struct entry *entry, bool *r
 {
 	int ret = work_is_right(work, entry, work_read_file, right);
 
-	if (ret == 0 && !*right && work->from_mirror)
+	if (ret == 0 && !*right && store_mirrors_data(work->store))
 		ret = work_is_right(work, entry, work_read_mirror, right);
 	return ret;
 }
@@ -71,11 +71,14 @@ static void drop(struct index *index, struct entry *entry)
 	memset(entry, 0, sizeof(*entry));
 }
 
-/* Of the entries with one name, the newest whose bytes are still there stays. */
+/*
+ * Of the entries with one name, the newest whose bytes are still there stays. In a
+ * copy of the index the newest had its bytes: gone, it is destroyed, not older.
+ */
 static int keep_newest(struct work *work, struct entry **group, size_t count)
 {
 	size_t keep = 0;
-	bool right = false;
+	bool right = work->from_mirror && work->store->index_only;
 
 	for (size_t i = 0; i < count && !right; i++) {
 		int ret = right_somewhere(work, group[i], &right);
@@ -140,7 +143,7 @@ static int settle_mirror_index(struct work *work, const uint8_t *raw)
 /* ---- which of the two is right, the first time ----------------------------- */
 
 static int file_super(struct work *work, struct superblock *super, enum format_found *found,
-		      bool *mirrored)
+		      uint64_t *follower)
 {
 	uint8_t page[FORMAT_PAGE];
 	int ret = work_read_file(work->store, 0, page, sizeof(page));
@@ -148,7 +151,7 @@ static int file_super(struct work *work, struct superblock *super, enum format_f
 	if (ret)
 		return ret;
 	*found = format_decode_super(page, super);
-	*mirrored = get64(page + FORMAT_MIRRORED_AT) == 1;
+	*follower = get64(page + FORMAT_FOLLOWER_AT);
 	return 0;
 }
 
@@ -186,15 +189,24 @@ static int choose_without_mirror(struct work *work, enum format_found found,
 	return found == FORMAT_FREE ? made_anew(work, super) : 0;
 }
 
-static int choose_with_mirror(struct work *work, enum format_found found, bool mirrored,
+/* The copy of the index is no longer one, and another will be made. */
+static int choose_without_index(struct work *work)
+{
+	mirror_close(&work->store->mirror);
+	return 0;
+}
+
+static int choose_with_mirror(struct work *work, enum format_found found, uint64_t follower,
 			      const struct superblock *mirror_super, struct superblock *super)
 {
 	const char *path = work->store->mirror_path;
 
+	if (found == FORMAT_VALID && work->store->index_only && follower != FORMAT_INDEX_FOLLOWS)
+		return choose_without_index(work);
 	if (found == FORMAT_VALID &&
 	    memcmp(super->uuid, mirror_super->uuid, sizeof(super->uuid)) != 0)
 		return work_fail(work, -EINVAL, "%s is the mirror of another store", path);
-	if (found == FORMAT_VALID && !mirrored)
+	if (found == FORMAT_VALID && follower != store_follower(work->store))
 		return work_fail(work, -EINVAL,
 				 "%s is older than %s, which was served without it: remove it, "
 				 "and a new one is made",
@@ -204,30 +216,44 @@ static int choose_with_mirror(struct work *work, enum format_found found, bool m
 	return 0;
 }
 
+/* FILE is no store any more, and what was in it a copy of the other sort knows. */
+static int refuse_to_forget(struct work *work, enum format_found in_mirror)
+{
+	struct store *store = work->store;
+
+	if (store->index_only && in_mirror == FORMAT_VALID)
+		return 0;
+	if (mirror_size(store->other_path) == 0)
+		return 0;
+	return work_fail(work, -EINVAL,
+			 "%s was destroyed, and %s knows what it held: serve it %s --no-mirror, "
+			 "or remove that file to begin anew",
+			 store->path, store->other_path, store->index_only ? "without" : "with");
+}
+
 static int choose(struct work *work, struct superblock *super)
 {
 	struct store *store = work->store;
 	struct superblock mirror_super;
 	enum format_found in_mirror = FORMAT_FREE;
 	enum format_found in_file;
-	bool mirrored;
-	int ret = file_super(work, super, &in_file, &mirrored);
+	uint64_t follower;
+	int ret = file_super(work, super, &in_file, &follower);
 
 	if (ret)
 		return ret;
-	if (store->mirror_path) {
-		ret = mirror_open(&store->mirror, store->mirror_path, &store->identity,
-				  &mirror_super, &in_mirror);
-		if (ret == -EBUSY)
-			return work_fail(work, -EBUSY, "another server has the mirror %s",
-					 store->mirror_path);
-		if (ret || in_mirror == FORMAT_DAMAGED)
-			return work_fail(work, ret ? ret : -EINVAL, "%s is no mirror: %s",
-					 store->mirror_path,
-					 ret ? strerror(-ret) : "something else");
-	}
+	ret = mirror_open(&store->mirror, store->mirror_path, store->index_only, &store->identity,
+			  &mirror_super, &in_mirror);
+	if (ret == -EBUSY)
+		return work_fail(work, -EBUSY, "another server has the mirror %s",
+				 store->mirror_path);
+	if (ret || in_mirror == FORMAT_DAMAGED)
+		return work_fail(work, ret ? ret : -EINVAL, "%s is no mirror: %s",
+				 store->mirror_path, ret ? strerror(-ret) : "something else");
+	if (in_file != FORMAT_VALID && refuse_to_forget(work, in_mirror))
+		return -EINVAL;
 	if (in_mirror == FORMAT_VALID)
-		ret = choose_with_mirror(work, in_file, mirrored, &mirror_super, super);
+		ret = choose_with_mirror(work, in_file, follower, &mirror_super, super);
 	else
 		ret = choose_without_mirror(work, in_file, super);
 	if (ret == 0 && super->size != store->pmem.layout.size)
@@ -253,7 +279,7 @@ int work_load(struct work *work)
 	if (ret == 0 && raw && work->from_mirror)
 		ret = settle_mirror_index(work, raw);
 	free(raw);
-	store->mirror_unchecked = work->from_mirror;
+	store->mirror_unchecked = work->from_mirror && store_mirrors_data(store);
 	if (ret) { /* a second try begins at the beginning */
 		mirror_close(&store->mirror);
 		index_free(&store->index);

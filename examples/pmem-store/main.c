@@ -16,7 +16,7 @@
 
 static const char usage_text[] =
 	"usage: pmem-store serve FILE [--size BYTES[K|M|G]] [--addr A] [--port P]\n"
-	"                  [--mirror PATH | --no-mirror]\n"
+	"                  [--mirror PATH | --no-mirror] [--granularity page|byte]\n"
 	"       pmem-store put NAME < data      pmem-store get NAME > data\n"
 	"       pmem-store ls                   pmem-store rm NAME\n"
 	"       pmem-store put-files < paths    pmem-store get-all DIRECTORY\n"
@@ -33,6 +33,7 @@ struct options {
 	uint64_t size;
 	const char *mirror;
 	bool no_mirror;
+	enum pinreg_granularity granularity;
 	unsigned int patience;
 };
 
@@ -80,6 +81,14 @@ static bool parse_size(const char *text, uint64_t *size)
 	return *size >= FORMAT_MIN_SIZE && *size % FORMAT_PAGE == 0;
 }
 
+static bool parse_granularity(const char *text, enum pinreg_granularity *granularity)
+{
+	bool page = strcmp(text, "page") == 0;
+
+	*granularity = page ? PINREG_GRANULARITY_PAGE : PINREG_GRANULARITY_BYTE;
+	return page || strcmp(text, "byte") == 0;
+}
+
 static const char *parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option known[] = {
@@ -88,6 +97,7 @@ static const char *parse_options(int argc, char **argv, struct options *options)
 		{ "size", required_argument, NULL, 's' },
 		{ "mirror", required_argument, NULL, 'm' },
 		{ "no-mirror", no_argument, NULL, 'n' },
+		{ "granularity", required_argument, NULL, 'g' },
 		{ "patience", required_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -115,6 +125,10 @@ static const char *parse_options(int argc, char **argv, struct options *options)
 		case 'n':
 			options->no_mirror = true;
 			break;
+		case 'g':
+			if (!parse_granularity(optarg, &options->granularity))
+				return "--granularity: page or byte";
+			break;
 		case 't':
 			if (!parse_plain(optarg, 86400, &number))
 				return "--patience: seconds";
@@ -138,17 +152,26 @@ static int serve(const char *path, const struct options *options)
 					       .size = options->size,
 					       .addr = options->addr,
 					       .port = options->port,
-					       .mirror_path = options->mirror };
-	char *beside = NULL;
-	int status;
+					       .granularity = options->granularity,
+					       .index_only = options->no_mirror };
+	char *mirror = NULL;
+	char *index = NULL;
+	int status = 1;
 
-	if (!options->mirror && !options->no_mirror) {
-		if (asprintf(&beside, "%s.mirror", path) < 0)
-			return 1;
-		serve_options.mirror_path = beside;
-	}
-	status = server_run(&serve_options);
-	free(beside);
+	if (asprintf(&mirror, "%s.mirror", path) < 0)
+		mirror = NULL;
+	if (asprintf(&index, "%s.index", path) < 0)
+		index = NULL;
+	serve_options.mirror_path = options->no_mirror ? index
+				    : options->mirror  ? options->mirror
+						       : mirror;
+	serve_options.other_path = options->no_mirror ? mirror : index;
+	if (index && options->mirror && strcmp(index, options->mirror) == 0)
+		status = usage("--mirror: that is where --no-mirror keeps the index");
+	else if (mirror && index)
+		status = server_run(&serve_options);
+	free(mirror);
+	free(index);
 	return status;
 }
 
@@ -199,6 +222,7 @@ int main(int argc, char **argv)
 {
 	struct options options = { .addr = getenv("PMEM_STORE_ADDR"),
 				   .port = WIRE_DEFAULT_PORT,
+				   .granularity = PINREG_GRANULARITY_PAGE,
 				   .patience = 60 };
 	const char *port = getenv("PMEM_STORE_PORT");
 	const char *problem = parse_options(argc, argv, &options);

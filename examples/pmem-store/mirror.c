@@ -56,7 +56,8 @@ int mirror_sync(const struct mirror *mirror)
 	return fdatasync(mirror->fd) == 0 ? 0 : -errno;
 }
 
-static int look_inside(struct mirror *mirror, struct superblock *super, enum format_found *found)
+static int look_inside(struct mirror *mirror, bool index_only, struct superblock *super,
+		       enum format_found *found)
 {
 	uint8_t page[FORMAT_PAGE];
 	struct stat now;
@@ -72,12 +73,12 @@ static int look_inside(struct mirror *mirror, struct superblock *super, enum for
 	int ret = mirror_read(mirror, 0, page, sizeof(page));
 
 	if (ret == 0 && format_decode_super(page, super) == FORMAT_VALID &&
-	    (uint64_t)now.st_size >= super->size)
+	    (uint64_t)now.st_size >= (index_only ? super->data_offset : super->size))
 		*found = FORMAT_VALID;
 	return ret;
 }
 
-int mirror_open(struct mirror *mirror, const char *path, const struct stat *other,
+int mirror_open(struct mirror *mirror, const char *path, bool index_only, const struct stat *other,
 		struct superblock *super, enum format_found *found)
 {
 	struct stat before;
@@ -93,7 +94,7 @@ int mirror_open(struct mirror *mirror, const char *path, const struct stat *othe
 	mirror->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (mirror->fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	ret = look_inside(mirror, super, found);
+	ret = look_inside(mirror, index_only, super, found);
 	if (ret)
 		mirror_close(mirror);
 	return ret;

@@ -4,7 +4,8 @@
  *
  * Whoever truncates FILE destroys bytes, and no lease keeps them. The mirror
  * is written and made durable before a commit is answered, and where the two
- * differ later the mirror is right.
+ * differ later the mirror is right. One that has the index only cannot bring bytes
+ * back, but what was there is still known by name.
  */
 #ifndef PMEM_STORE_MIRROR_H
 #define PMEM_STORE_MIRROR_H
@@ -26,12 +27,12 @@ struct mirror {
  * Open and lock the mirror. found: VALID with super filled in, FREE when there
  * is no such file, DAMAGED when the file is something else.
  * other: FILE itself, which must not be opened again (it would break our lease).
- * Return: 0 or -errno (-EBUSY: another server has it).
+ * index_only: it has no data. Return: 0 or -errno (-EBUSY: another server has it).
  */
-int mirror_open(struct mirror *mirror, const char *path, const struct stat *other,
+int mirror_open(struct mirror *mirror, const char *path, bool index_only, const struct stat *other,
 		struct superblock *super, enum format_found *found);
 
-/* The size of the store that is mirrored there, or 0. */
+/* The size of the store that is mirrored there, with its data or without, or 0. */
 uint64_t mirror_size(const char *path);
 
 /* Begin a new one. It has its name, and counts, from mirror_finish() on. */

@@ -80,23 +80,30 @@ static void leave(struct pmem *pmem)
 	pthread_mutex_unlock(&pmem->lock);
 }
 
-static int persist_piece(struct pmem *pmem, uint64_t offset, uint64_t length)
+/* A piece that peers wrote into, or that was stored here and peers shall see. */
+static int settle_piece(struct pmem *pmem, uint64_t offset, uint64_t length, bool stored)
 {
 	uint64_t border = pmem->layout.data_offset;
-	int ret = offset < border ? pinreg_region_commit(pmem->head, offset, length)
-				  : pinreg_region_commit(pmem->data, offset - border, length);
+	struct pinreg_region *region = offset < border ? pmem->head : pmem->data;
+	uint64_t within = offset < border ? offset : offset - border;
+	int ret = 0;
 
+	/* first: of the data a commit takes what peers can reach */
+	if (stored)
+		ret = pinreg_region_refresh(region, within, length);
+	if (ret == 0)
+		ret = pinreg_region_commit(region, within, length);
 	return ret == -ESTALE ? -EAGAIN : ret; /* lost: the LOST event ends the server */
 }
 
-int pmem_persist(struct pmem *pmem, uint64_t offset, uint64_t length)
+int pmem_arrived(struct pmem *pmem, uint64_t offset, uint64_t length)
 {
 	while (length > 0) {
 		uint64_t now = length < PMEM_PIECE ? length : PMEM_PIECE;
 		int ret = -EAGAIN;
 
 		if (enter(pmem)) {
-			ret = persist_piece(pmem, offset, now);
+			ret = settle_piece(pmem, offset, now, false);
 			leave(pmem);
 		}
 		if (ret)
@@ -128,29 +135,31 @@ int pmem_write(struct pmem *pmem, uint64_t offset, const void *from, size_t leng
 {
 	for (size_t done = 0; done < length;) {
 		size_t now = length - done < PMEM_PIECE ? length - done : PMEM_PIECE;
-		bool ok = enter(pmem);
+		int ret = -EAGAIN;
 
-		if (ok) {
-			ok = guarded_copy(pmem->base + offset + done, (const char *)from + done,
-					  now);
+		if (enter(pmem)) {
+			if (guarded_copy(pmem->base + offset + done, (const char *)from + done,
+					 now))
+				ret = settle_piece(pmem, offset + done, now, true);
 			leave(pmem);
 		}
-		if (!ok)
-			return -EAGAIN;
+		if (ret)
+			return ret;
 		done += now;
 	}
-	return pmem_persist(pmem, offset, length);
+	return 0;
 }
 
 int pmem_word(struct pmem *pmem, uint64_t offset, uint64_t value)
 {
-	bool ok = enter(pmem);
+	int ret = -EAGAIN;
 
-	if (ok) {
-		ok = guarded_word((uint64_t *)(void *)(pmem->base + offset), htole64(value));
+	if (enter(pmem)) {
+		if (guarded_word((uint64_t *)(void *)(pmem->base + offset), htole64(value)))
+			ret = settle_piece(pmem, offset, sizeof(value), true);
 		leave(pmem);
 	}
-	return ok ? pmem_persist(pmem, offset, sizeof(value)) : -EAGAIN;
+	return ret;
 }
 
 void pmem_shut(struct pmem *pmem)
@@ -211,25 +220,42 @@ struct pmem_view pmem_look(struct pmem *pmem)
 	return view;
 }
 
-static int register_parts(struct pmem *pmem, struct pinreg_domain *domain, struct pinreg_why *why)
+/* What was decided for the data, as the region itself tells. */
+static int print_decision(struct pmem *pmem)
 {
-	/* rxe's on-demand paging is right for whole pages only, and those are all
-	 * the transfers this protocol makes. */
-	struct pinreg_region_opts opts = { .size = sizeof(opts),
-					   .granularity = PINREG_GRANULARITY_PAGE };
-	struct pinreg_plan plan = { .size = sizeof(plan) };
-	uint64_t border = pmem->layout.data_offset;
+	struct pinreg_region_info info = { .size = sizeof(info) };
 	char sentence[512];
-	int ret =
-		pinreg_plan(domain, pmem->base + border, pmem->layout.size - border, &opts, &plan);
+	int ret = pinreg_region_query(pmem->data, &info);
 
-	if (ret == 0 && pinreg_plan_describe(&plan, sentence, sizeof(sentence)) > 0)
-		say("plan: %s", sentence);
-	ret = pinreg_file_register(pmem->file, border, 0, &opts, why, &pmem->data);
+	if (ret)
+		return ret;
+	pinreg_why_describe(&info.why, sentence, sizeof(sentence));
+	say("plan: %s: %s", pinreg_method_name(info.method), sentence);
+	/* paging was tested with packets of one size, and is right with those */
+	if (info.method == PINREG_METHOD_ODP)
+		pmem->needed_mtu = info.why.mtu;
+	say("transfers: %s%s%s",
+	    info.granularity == PINREG_GRANULARITY_PAGE ? "whole pages" : "any bytes",
+	    info.method == PINREG_METHOD_STAGED ? ", copied home by commit" : "",
+	    pmem->needed_mtu ? ", at the path MTU of the test only" : "");
+	return 0;
+}
+
+/*
+ * Peers may not write into the head: so a commit there never takes anything over
+ * from them, and the index is what was stored here.
+ */
+static int register_parts(struct pmem *pmem, struct pinreg_why *why)
+{
+	struct pinreg_region_opts opts = { .size = sizeof(opts), .granularity = pmem->granularity };
+	uint64_t border = pmem->layout.data_offset;
+	int ret = pinreg_file_register(pmem->file, border, 0, &opts, why, &pmem->data);
+
 	if (ret)
 		return ret;
 	opts.read_only = 1;
-	return pinreg_file_register(pmem->file, 0, border, &opts, why, &pmem->head);
+	ret = pinreg_file_register(pmem->file, 0, border, &opts, why, &pmem->head);
+	return ret ? ret : print_decision(pmem);
 }
 
 static int open_file(struct pmem *pmem, struct pinreg_domain *domain, const char *path,
@@ -261,19 +287,19 @@ static int open_file(struct pmem *pmem, struct pinreg_domain *domain, const char
 }
 
 int pmem_open(struct pmem *pmem, struct pinreg_domain *domain, const char *path, uint64_t size,
-	      struct pinreg_why *why)
+	      enum pinreg_granularity granularity, struct pinreg_why *why)
 {
 	struct stat before;
 	bool is_new = lstat(path, &before) != 0 && errno == ENOENT;
 	int ret;
 
-	*pmem = (struct pmem){ .gate = PMEM_SHUT };
+	*pmem = (struct pmem){ .gate = PMEM_SHUT, .granularity = granularity };
 	pthread_mutex_init(&pmem->lock, NULL);
 	pthread_cond_init(&pmem->idle, NULL);
 	catch_sigbus();
 	ret = open_file(pmem, domain, path, size, why);
 	if (ret == 0)
-		ret = register_parts(pmem, domain, why);
+		ret = register_parts(pmem, why);
 	if (ret == 0)
 		ret = take_keys(pmem);
 	if (ret && pmem->file) {

@@ -5,6 +5,10 @@
  * While the file is away its memory must not be touched: it may not exist.
  * So no pointer into the mapping leaves this file. Every access is a copy
  * through a gate, in pieces that are short beside the time a break leaves.
+ *
+ * What peers reach need not be the mapping: it may be a pinned shadow of it. So
+ * what they wrote is looked at after pmem_arrived() only, and every local store
+ * is shown to them. With other methods the same calls cost next to nothing.
  */
 #ifndef PMEM_STORE_PMEM_H
 #define PMEM_STORE_PMEM_H
@@ -18,7 +22,7 @@
 #include "format.h"
 #include "wire.h"
 
-#define PMEM_PIECE (256u * 1024u) /* longest access between two looks at the gate */
+#define PMEM_PIECE (64u * 1024u) /* longest access between two looks at the gate */
 
 enum pmem_gate {
 	PMEM_SHUT,     /* away: nobody */
@@ -32,6 +36,8 @@ struct pmem {
 	struct pinreg_region *data; /* remote reads and writes */
 	struct superblock layout;   /* as it follows from the length; no uuid */
 	uint8_t *base;
+	enum pinreg_granularity granularity; /* of the peers' transfers */
+	unsigned int needed_mtu;	     /* path MTU in bytes; 0: any */
 
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t idle;
@@ -43,11 +49,11 @@ struct pmem {
 };
 
 /*
- * Open FILE (size 0: as it is), prepare, lease, and register it. It prints the
- * plan. Return: 0 or -errno, with the reason in why. The gate is at CHECKING.
+ * Open FILE (size 0: as it is), prepare, lease, and register it. It prints what
+ * was decided. Return: 0 or -errno, with the reason in why. The gate is at CHECKING.
  */
 int pmem_open(struct pmem *pmem, struct pinreg_domain *domain, const char *path, uint64_t size,
-	      struct pinreg_why *why);
+	      enum pinreg_granularity granularity, struct pinreg_why *why);
 /* FILE keeps what it has. After -EBUSY and the like there is nothing to do but exit. */
 int pmem_close(struct pmem *pmem);
 
@@ -69,11 +75,12 @@ struct pmem_view pmem_look(struct pmem *pmem);
 /*
  * Accesses. offset is that in FILE. Return: 0, -EAGAIN when the file is away,
  * or the -errno of making it durable. pmem_write() and pmem_word() are durable
- * when they return 0.
+ * and seen by peers when they return 0. pmem_arrived() brings home what peers wrote
+ * into these very bytes, and makes it durable.
  */
 int pmem_read(struct pmem *pmem, uint64_t offset, void *to, size_t length);
 int pmem_write(struct pmem *pmem, uint64_t offset, const void *from, size_t length);
 int pmem_word(struct pmem *pmem, uint64_t offset, uint64_t value); /* 8 bytes at once */
-int pmem_persist(struct pmem *pmem, uint64_t offset, uint64_t length);
+int pmem_arrived(struct pmem *pmem, uint64_t offset, uint64_t length);
 
 #endif

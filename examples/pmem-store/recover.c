@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bytes.h"
 
@@ -82,12 +83,12 @@ static int copy_object(struct work *work, const struct entry *entry, bool to_mir
 /* ---- FILE ------------------------------------------------------------------- */
 
 /*
- * FILE says truly whether its mirror follows it. The word goes first: a valid
+ * FILE says truly what follows it. The word goes first: a valid
  * superblock with a stale word would have the mirror refused after a crash.
  */
-static int note_mirror(struct work *work, bool mirrored)
+static int note_follower(struct work *work, uint64_t follower)
 {
-	return pmem_word(&work->store->pmem, FORMAT_MIRRORED_AT, mirrored);
+	return pmem_word(&work->store->pmem, FORMAT_FOLLOWER_AT, follower);
 }
 
 static int right_super(struct work *work)
@@ -95,12 +96,13 @@ static int right_super(struct work *work)
 	struct store *store = work->store;
 	uint8_t wanted[FORMAT_PAGE];
 	uint8_t page[FORMAT_PAGE];
-	int ret = note_mirror(work, store_has_mirror(store));
+	uint64_t follower = store_has_mirror(store) ? store_follower(store) : FORMAT_NO_FOLLOWER;
+	int ret = note_follower(work, follower);
 
 	if (ret == 0)
 		ret = work_read_file(store, 0, page, sizeof(page));
 	format_encode_super(&store->index.super, wanted);
-	put64(wanted + FORMAT_MIRRORED_AT, store_has_mirror(store));
+	put64(wanted + FORMAT_FOLLOWER_AT, follower);
 	if (ret == 0 && memcmp(page, wanted, sizeof(page)) != 0)
 		ret = pmem_write(&store->pmem, 0, wanted, sizeof(wanted));
 	return ret;
@@ -159,7 +161,7 @@ static int bring_back(struct work *work, struct entry *entry)
 	bool right = false;
 	int ret = 0;
 
-	if (store_has_mirror(work->store))
+	if (store_mirrors_data(work->store))
 		ret = work_is_right(work, entry, work_read_mirror, &right);
 	if (ret == 0 && right)
 		ret = copy_object(work, entry, false);
@@ -224,23 +226,25 @@ static int build_mirror(struct work *work)
 	int ret;
 
 	mirror_close(&store->mirror);
-	ret = mirror_begin(&store->mirror, store->mirror_path, index->super.size);
+	ret = mirror_begin(&store->mirror, store->mirror_path,
+			   store->index_only ? index->super.data_offset : index->super.size);
 	for (uint64_t i = 0; ret == 0 && i < index->super.entries; i++) {
 		if (index->entries[i].sequence == 0)
 			continue;
-		ret = copy_object(work, &index->entries[i], true);
+		if (!store->index_only)
+			ret = copy_object(work, &index->entries[i], true);
 		if (ret == 0)
 			ret = store_mirror_entry(store, i, &index->entries[i]);
 	}
 	/* noted before it has its name: a mirror that is not there is made again */
 	if (ret == 0)
-		ret = note_mirror(work, true);
+		ret = note_follower(work, store_follower(store));
 	if (ret == 0)
 		ret = mirror_finish(&store->mirror, &index->super);
 	if (ret)
 		mirror_close(&store->mirror);
-	else
-		work->found->mirror_made = true;
+	work->found->mirror_made = ret == 0 && !store->index_only;
+	work->found->index_made = ret == 0 && store->index_only;
 	return ret;
 }
 
@@ -253,9 +257,11 @@ static int recover(struct work *work)
 		ret = right_entries(work);
 	if (ret == 0)
 		ret = right_objects(work);
-	if (ret == 0 && store->mirror_path && !store_has_mirror(store)) {
+	if (ret == 0 && !store_has_mirror(store))
 		ret = build_mirror(work);
-	}
+	/* a copy of the index that is no longer followed must not be taken for one */
+	if (ret == 0 && store_mirrors_data(store) && mirror_size(store->other_path))
+		unlink(store->other_path);
 	return ret ? work_fail(work, ret, "%s or its mirror cannot be put right: %s", store->path,
 			       strerror(-ret))
 		   : 0;

@@ -69,6 +69,8 @@ void recovery_print(const struct recovery *found)
 		say("a new store was made");
 	if (found->mirror_made)
 		say("a new mirror was made");
+	if (found->index_made)
+		say("a copy of the index was made");
 	say("checked: %llu objects, %llu bytes are right", (unsigned long long)found->objects,
 	    (unsigned long long)found->bytes);
 	if (found->repaired)

@@ -206,9 +206,7 @@ static void handle_connections(struct server *server)
 /* FILE may have any size when somebody changed it while no server ran. */
 static uint64_t store_size(const struct serve_options *options)
 {
-	if (options->size || !options->mirror_path)
-		return options->size;
-	return mirror_size(options->mirror_path);
+	return options->size ? options->size : mirror_size(options->mirror_path);
 }
 
 /* ---- from the start to the end ----------------------------------------------- */
@@ -293,9 +291,6 @@ static void print_trust(struct server *server)
 	say("trust: %s at path MTU %u: %u of %u transfers wrong, %llu of %llu bytes",
 	    pinreg_trust_name(report.trust), report.mtu, report.cases_wrong, report.cases,
 	    (unsigned long long)report.bytes_wrong, (unsigned long long)report.bytes);
-	/* What is right for whole pages is so at the MTU of the test only. */
-	if (report.trust == PINREG_TRUST_PAGE)
-		server->sessions.needed_mtu = report.mtu;
 }
 
 static int open_store(struct server *server)
@@ -303,7 +298,7 @@ static int open_store(struct server *server)
 	struct pinreg_why why = { 0 };
 	char sentence[512];
 	int ret = pmem_open(&server->store.pmem, server->device.domain, server->options->path,
-			    store_size(server->options), &why);
+			    store_size(server->options), server->options->granularity, &why);
 
 	if (ret) {
 		if (why.reason == PINREG_REASON_NONE)
@@ -313,6 +308,7 @@ static int open_store(struct server *server)
 		return EXIT_REFUSED;
 	}
 	server->file_open = true;
+	server->sessions.needed_mtu = server->store.pmem.needed_mtu;
 	if (stat(server->options->path, &server->store.identity) != 0) {
 		complain("%s: %s", server->options->path, strerror(errno));
 		return 1;
@@ -343,7 +339,7 @@ int server_run(const struct serve_options *options)
 	struct server server = { .options = options, .wake_fd = -1, .signal_fd = -1 };
 	int ret;
 
-	store_init(&server.store, options->path, options->mirror_path);
+	store_init(&server.store, options);
 	ret = open_endpoints(&server);
 	sessions_init(&server.sessions, &server.store, &server.device, server.wake_fd);
 	if (ret == 0)

@@ -27,11 +27,13 @@ void scratch_free(struct scratch *scratch)
 	*scratch = (struct scratch){ 0 };
 }
 
-void store_init(struct store *store, const char *path, const char *mirror_path)
+void store_init(struct store *store, const struct serve_options *options)
 {
 	memset(store, 0, sizeof(*store));
-	store->path = path;
-	store->mirror_path = mirror_path;
+	store->path = options->path;
+	store->mirror_path = options->mirror_path;
+	store->other_path = options->other_path;
+	store->index_only = options->index_only;
 	store->mirror.fd = -1;
 	pthread_mutex_init(&store->lock, NULL);
 }
@@ -99,9 +101,11 @@ static bool lock_serving(struct store *store, struct pmem_view *view)
 static struct wire_range range_of(const struct store *store, const struct pmem_view *view,
 				  uint64_t offset, uint64_t length)
 {
+	bool pages = store->pmem.granularity == PINREG_GRANULARITY_PAGE;
+
 	return (struct wire_range){ .addr = view->data.addr + offset -
 					    store->index.super.data_offset,
-				    .length = format_whole_pages(length),
+				    .length = pages ? format_whole_pages(length) : length,
 				    .rkey = view->data.rkey };
 }
 
@@ -140,24 +144,25 @@ void store_cancel(struct store *store, struct ticket *ticket)
 /*
  * The bytes that are checked are the very bytes that go to the mirror: they are
  * copied out of pmem once, and a peer that writes on meanwhile changes neither.
+ * Only this ticket's bytes are taken: beside them others are still writing.
  */
 static enum wire_status take_data(struct store *store, const struct ticket *ticket,
 				  const struct checksum *sum, struct scratch *scratch)
 {
-	uint64_t pages = format_whole_pages(ticket->length);
+	uint64_t whole = ticket->range.length;
 	struct checksum found;
-	int ret = pmem_persist(&store->pmem, ticket->offset, pages);
+	int ret = pmem_arrived(&store->pmem, ticket->offset, whole);
 
 	checksum_restart(scratch->stream);
-	for (uint64_t done = 0; ret == 0 && done < pages;) {
-		uint64_t now = pages - done < PMEM_PIECE ? pages - done : PMEM_PIECE;
+	for (uint64_t done = 0; ret == 0 && done < whole;) {
+		uint64_t now = whole - done < PMEM_PIECE ? whole - done : PMEM_PIECE;
 		uint64_t left = ticket->length - done;
 
 		ret = pmem_read(&store->pmem, ticket->offset + done, scratch->piece, now);
 		if (ret)
 			break;
 		checksum_add(scratch->stream, scratch->piece, left < now ? left : now);
-		if (store_has_mirror(store))
+		if (store_mirrors_data(store))
 			ret = mirror_write(&store->mirror, ticket->offset + done, scratch->piece,
 					   now);
 		done += now;
@@ -168,6 +173,34 @@ static enum wire_status take_data(struct store *store, const struct ticket *tick
 	return checksum_equal(&found, sum) ? WIRE_OK : WIRE_MISMATCH;
 }
 
+static int note_entry(struct store *store, uint64_t number, const struct entry *entry)
+{
+	int ret = store_mirror_entry(store, number, entry);
+
+	if (ret == 0)
+		ret = mirror_sync(&store->mirror);
+	if (ret == 0)
+		store->erase_pending = false;
+	return ret;
+}
+
+/*
+ * Durable in both, in the order that store.h gives. What is in a mirror with its
+ * bytes is there for good: where FILE is away, recovery brings it there.
+ */
+static int change_entry(struct store *store, uint64_t number, const struct entry *entry)
+{
+	bool mirrored = store_mirrors_data(store);
+	int ret = mirrored ? note_entry(store, number, entry) : 0;
+
+	if (ret)
+		return ret;
+	ret = store_write_entry(store, number, entry);
+	if (mirrored)
+		return ret == -EAGAIN ? 0 : ret;
+	return ret ? ret : note_entry(store, number, entry);
+}
+
 static void erase(struct store *store, struct entry *old)
 {
 	static const struct entry none;
@@ -175,12 +208,10 @@ static void erase(struct store *store, struct entry *old)
 	int ret;
 
 	/* Not synced: until it is, the higher sequence of the new entry decides. */
-	if (store_has_mirror(store)) {
-		ret = store_mirror_entry(store, number, &none);
-		if (ret)
-			store->failed = ret;
-		store->erase_pending = true;
-	}
+	ret = store_mirror_entry(store, number, &none);
+	if (ret)
+		store->failed = ret;
+	store->erase_pending = true;
 	ret = store_write_entry(store, number, &none);
 
 	/* Where FILE is away, recovery does it. */
@@ -206,17 +237,8 @@ static enum wire_status publish(struct store *store, struct ticket *ticket,
 	if (old && old->sequence > ticket->number)
 		return WIRE_OK; /* put by two at once, and the other was the later one */
 	memcpy(entry.name, ticket->name, sizeof(entry.name));
-	if (store_has_mirror(store)) {
-		ret = store_mirror_entry(store, index_number(&store->index, spare), &entry);
-		if (ret == 0)
-			ret = mirror_sync(&store->mirror);
-		if (ret)
-			return status_of(store, ret);
-		store->erase_pending = false;
-	}
-	ret = store_write_entry(store, index_number(&store->index, spare), &entry);
-	/* In the mirror it is durable, and recovery brings it to FILE. */
-	if (ret && !(ret == -EAGAIN && store_has_mirror(store)))
+	ret = change_entry(store, index_number(&store->index, spare), &entry);
+	if (ret)
 		return status_of(store, ret);
 	*spare = entry;
 	ticket->number = 0; /* the extent belongs to the entry now */
@@ -231,14 +253,14 @@ enum wire_status store_commit(struct store *store, struct ticket *ticket,
 	enum wire_status status = take_data(store, ticket, sum, scratch);
 	struct pmem_view view;
 
-	if (status == WIRE_OK) {
-		if (!lock_serving(store, &view)) {
-			status = WIRE_STALE;
-		} else {
-			status = view.generation == ticket->generation ? publish(store, ticket, sum)
-								       : WIRE_STALE;
-			pthread_mutex_unlock(&store->lock);
-		}
+	if (status == WIRE_OK && !lock_serving(store, &view)) {
+		status = WIRE_BUSY;
+	} else if (status == WIRE_OK) {
+		status = view.generation == ticket->generation ? publish(store, ticket, sum)
+							       : WIRE_STALE;
+		pthread_mutex_unlock(&store->lock);
+	} else if (pmem_look(&store->pmem).generation != ticket->generation) {
+		status = WIRE_STALE; /* and not a mismatch: the bytes went with the old keys */
 	}
 	store_cancel(store, ticket);
 	return status == WIRE_BUSY ? WIRE_STALE : status;
@@ -267,23 +289,14 @@ enum wire_status store_lookup(struct store *store, const char *name, struct entr
 static enum wire_status remove_entry(struct store *store, struct entry *entry)
 {
 	static const struct entry none;
-	uint64_t number = index_number(&store->index, entry);
 	int ret = 0;
 
-	if (store_has_mirror(store)) {
-		/* An older version of it must not come back when this one is gone. */
-		if (store->erase_pending)
-			ret = mirror_sync(&store->mirror);
-		if (ret == 0)
-			ret = store_mirror_entry(store, number, &none);
-		if (ret == 0)
-			ret = mirror_sync(&store->mirror);
-		if (ret)
-			return status_of(store, ret);
-		store->erase_pending = false;
-	}
-	ret = store_write_entry(store, number, &none);
-	if (ret && !(ret == -EAGAIN && store_has_mirror(store)))
+	/* An older version of it must not come back when this one is gone. */
+	if (store->erase_pending)
+		ret = mirror_sync(&store->mirror);
+	if (ret == 0)
+		ret = change_entry(store, index_number(&store->index, entry), &none);
+	if (ret)
 		return status_of(store, ret);
 	index_release(&store->index, entry->offset, entry->length);
 	*entry = none;

@@ -3,8 +3,9 @@
  * store.h -- the objects of FILE: reserve, commit, look up, remove, recover.
  *
  * Two copies, one order. With a mirror every change is durable there first and
- * goes to FILE after it: whatever FILE lost is in the mirror. Without one the
- * index in memory is what FILE is put right from after a break.
+ * goes to FILE after it: whatever FILE lost is in the mirror. Where the mirror has
+ * the index only, FILE is first: what it names had its bytes in FILE, and what of
+ * them is not there any more was destroyed.
  *
  * Lock order: store.lock before pmem.lock. A break takes pmem.lock only, so
  * that it never waits for a disk.
@@ -18,14 +19,17 @@
 
 #include "index.h"
 #include "mirror.h"
+#include "options.h"
 #include "pmem.h"
 #include "wire.h"
 
 struct store {
 	struct pmem pmem;
 	const char *path;
-	const char *mirror_path; /* NULL: no mirror is wanted */
-	struct stat identity;	 /* of FILE */
+	const char *mirror_path;
+	const char *other_path; /* of a mirror of the other sort, should there be one */
+	bool index_only;	/* the mirror has no data */
+	struct stat identity;	/* of FILE */
 
 	pthread_mutex_t lock; /* guards what follows */
 	struct mirror mirror;
@@ -74,6 +78,7 @@ struct recovery {
 	uint64_t mirrored;  /* objects put right in the mirror */
 	bool made;	    /* this is a new store */
 	bool mirror_made;
+	bool index_made;   /* a copy of the index */
 	char problem[192]; /* why it failed */
 };
 
@@ -83,7 +88,7 @@ struct recovery {
  */
 int store_recover(struct store *store, struct scratch *scratch, struct recovery *recovery);
 
-void store_init(struct store *store, const char *path, const char *mirror_path);
+void store_init(struct store *store, const struct serve_options *options);
 void store_close(struct store *store); /* not the pmem */
 
 /* Used by store.c and recover.c. */
@@ -99,6 +104,17 @@ static inline int store_failed(struct store *store)
 static inline bool store_has_mirror(const struct store *store)
 {
 	return store->mirror.fd >= 0;
+}
+
+static inline bool store_mirrors_data(const struct store *store)
+{
+	return store_has_mirror(store) && !store->index_only;
+}
+
+/* What FILE says of it. */
+static inline uint64_t store_follower(const struct store *store)
+{
+	return store->index_only ? FORMAT_INDEX_FOLLOWS : FORMAT_MIRROR_FOLLOWS;
 }
 
 #endif

@@ -73,8 +73,7 @@ static bool head_ok(const uint8_t *raw)
 
 static bool range_ok(const struct wire_range *range)
 {
-	return range->addr % FORMAT_PAGE == 0 && range->length % FORMAT_PAGE == 0 &&
-	       range->length <= UINT64_MAX - range->addr;
+	return range->length <= UINT64_MAX - range->addr;
 }
 
 bool wire_decode(const uint8_t *raw, size_t length, struct message *message)

@@ -44,7 +44,7 @@ enum wire_status {
 /* Where something can be reached by RDMA. */
 struct wire_range {
 	uint64_t addr;
-	uint64_t length; /* bytes, whole pages */
+	uint64_t length; /* bytes */
 	uint32_t rkey;
 };
 
@@ -57,7 +57,7 @@ struct message {
 	uint64_t generation;	 /* of the file */
 	uint64_t sequence;	 /* of the object; in RESERVE and COMMIT: the ticket */
 	uint64_t length;	 /* of the object, bytes */
-	struct wire_range range; /* of the index (HELLO) or the object's pages */
+	struct wire_range range; /* of the index (HELLO) or the object */
 	uint64_t store_size;	 /* HELLO answer: of FILE, bytes */
 	struct checksum sum;
 	char name[FORMAT_NAME + 1];

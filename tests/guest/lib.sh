@@ -74,13 +74,18 @@ need_store() {
 	STORE=$STORE_DIR/file
 }
 
-# has_odp, need_odp: rxe before 7.x has no on-demand paging, and a DAX file needs it
-has_odp() {
-	ibv_devinfo -v -d rxe0 | grep -Eq '^[[:space:]]*ODP_SUPPORT'
-}
+# Each script about the server runs with both; *_byte.sh are those with "byte".
+GRANULARITY=${PMEM_STORE_GRANULARITY:-page}
 
-need_odp() {
-	has_odp || skip "rxe has no on-demand paging on this kernel"
+# right_method: what the server must have chosen after what its test of paging found
+right_method() {
+	local trust
+	trust=$(sed -n 's/^trust: \([a-z]*\) .*/\1/p' "$LOG")
+	case $trust/$GRANULARITY in
+	full/* | page/page) echo odp ;;
+	page/byte | none/*) echo staged ;;
+	*) fail "there is no trust '$trust'" ;;
+	esac
 }
 
 log_lines() {
@@ -94,7 +99,7 @@ log_reached() {
 # start_server ARGUMENT...: until it is ready
 start_server() {
 	: >"$LOG"
-	pmem-store serve "$STORE" --addr "$PINREG_HOST_A" "$@" >"$LOG" 2>&1 &
+	pmem-store serve "$STORE" --addr "$PINREG_HOST_A" --granularity "$GRANULARITY" "$@" >"$LOG" 2>&1 &
 	SERVER=$!
 	wait_for "the server to be ready" 60 log_reached '^ready' 1
 	kill -0 "$SERVER" 2>/dev/null || fail "the server ended at once"

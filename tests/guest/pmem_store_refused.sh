@@ -24,50 +24,43 @@ says 'link'
 refused "$STORE_DIR" --size 1M
 refused "$STORE_DIR/nowhere"
 
-if ! has_odp; then
-	case_of "a device without on-demand paging"
-	refused "$STORE" --size 1M
-	says 'on-demand paging|ODP'
-	[[ ! -e $STORE ]] || fail "the refused file was left behind"
-else
-	case_of "a file that somebody else has open"
-	: >"$STORE"
-	exec 7<"$STORE"
-	refused "$STORE" --size 1M
-	says 'open|use'
-	exec 7<&-
-	[[ $(stat -c %s "$STORE") == 0 ]] || fail "the refused file has another size now"
+case_of "a file that somebody else has open"
+: >"$STORE"
+exec 7<"$STORE"
+refused "$STORE" --size 1M
+says 'open|use'
+exec 7<&-
+[[ $(stat -c %s "$STORE") == 0 ]] || fail "the refused file has another size now"
 
-	case_of "a file that is something else"
-	head -c 1048576 /dev/urandom >"$STORE"
-	cp "$STORE" "$WORK/before"
-	expect 1 timeout 60 pmem-store serve "$STORE" --addr "$PINREG_HOST_A"
-	says 'is no store'
-	cmp "$STORE" "$WORK/before" || fail "it was written to"
-	[[ ! -e $STORE.mirror ]] || fail "a mirror was made of it"
-	rm "$STORE"
+case_of "a file that is something else"
+head -c 1048576 /dev/urandom >"$STORE"
+cp "$STORE" "$WORK/before"
+expect 1 timeout 60 pmem-store serve "$STORE" --addr "$PINREG_HOST_A"
+says 'is no store'
+cmp "$STORE" "$WORK/before" || fail "it was written to"
+[[ ! -e $STORE.mirror ]] || fail "a mirror was made of it"
+rm "$STORE"
 
-	case_of "a mirror that is something else, or FILE itself"
-	cp "$WORK/before" "$STORE.mirror"
-	expect 1 timeout 60 pmem-store serve "$STORE" --size 1M --addr "$PINREG_HOST_A"
-	says 'is no mirror'
-	cmp "$STORE.mirror" "$WORK/before" || fail "it was written to"
-	expect 1 timeout 60 pmem-store serve "$STORE" --size 1M --addr "$PINREG_HOST_A" \
-		--mirror "$STORE"
-	says 'is no mirror'
-	rm -f "$STORE" "$STORE.mirror"
+case_of "a mirror that is something else, or FILE itself"
+cp "$WORK/before" "$STORE.mirror"
+expect 1 timeout 60 pmem-store serve "$STORE" --size 1M --addr "$PINREG_HOST_A"
+says 'is no mirror'
+cmp "$STORE.mirror" "$WORK/before" || fail "it was written to"
+expect 1 timeout 60 pmem-store serve "$STORE" --size 1M --addr "$PINREG_HOST_A" \
+	--mirror "$STORE"
+says 'is no mirror'
+rm -f "$STORE" "$STORE.mirror"
 
-	case_of "another size than the store was made for"
-	start_server --size 1M
-	stop_server
-	expect 1 timeout 60 pmem-store serve "$STORE" --size 2M --addr "$PINREG_HOST_A"
-	says 'made for 1048576 bytes'
-fi
+case_of "another size than the store was made for"
+start_server --size 1M
+stop_server
+expect 1 timeout 60 pmem-store serve "$STORE" --size 2M --addr "$PINREG_HOST_A"
+says 'made for 1048576 bytes'
 
 case_of "wrong usage"
 for arguments in "" "frobnicate" "put" "put a b" "get ../up" "get /root" "put a//b" "ls extra" \
 	"serve" "serve f --size 1" "serve f --size 4097K1" "serve f --size -1" "serve f --port 0" \
-	"serve f --port 70000" "serve f --mirror m --no-mirror" "get a --patience x" "ls --unknown"; do
+	"serve f --port 70000" "serve f --mirror m --no-mirror" "serve f --granularity word" "get a --patience x" "ls --unknown"; do
 	# shellcheck disable=SC2086 # they are words
 	expect 2 pmem-store $arguments
 	says '^usage: '

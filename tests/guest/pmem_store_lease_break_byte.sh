@@ -1,0 +1,3 @@
+#!/bin/bash
+# pmem_store_lease_break_byte.sh -- pmem_store_lease_break.sh with transfers of any bytes, not of whole pages
+PMEM_STORE_GRANULARITY=byte exec bash "$(dirname "$0")/pmem_store_lease_break.sh"
