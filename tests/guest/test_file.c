@@ -23,7 +23,7 @@
 static const char *const mounts[] = { "/pmem/ext4", "/pmem/xfs" };
 #define EACH_MOUNT(i) (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
 
-/* A leased file, registered for whole pages. */
+/* A leased file, registered for whole pages: by ODP, or with a shadow without. */
 struct scene {
 	char path[256];
 	struct pinreg_domain *domain;
@@ -65,7 +65,8 @@ static void register_pages(struct scene *scene)
 	int status = pinreg_file_register(scene->file, 0, 0, &opts, &why, &scene->region);
 	if (status)
 		fail_msg("%s", rdma_sentence(&why));
-	assert_int_equal(why.reason, PINREG_REASON_ODP_FSDAX);
+	assert_int_equal(why.reason,
+			 rdma_has_odp() ? PINREG_REASON_ODP_FSDAX : PINREG_REASON_STAGED_NO_ODP);
 }
 
 static void scene_close(struct scene *scene)
@@ -128,8 +129,6 @@ static void file__peer_writes_and_reads(void **state)
 {
 	(void)state;
 	struct scene scene;
-	if (!rdma_has_odp())
-		test_skip("the kernel has no way to register DAX files on this device");
 	for
 		EACH_MOUNT(i)
 		{
@@ -142,6 +141,7 @@ static void file__peer_writes_and_reads(void **state)
 			test_ok(pinreg_region_commit(scene.region, 1 << 20, 65536));
 			rdma_expect(scene.memory + (1 << 20), 65536, 7);
 			rdma_pattern(scene.memory + 8192, 65536, 8);
+			test_ok(pinreg_region_refresh(scene.region, 8192, 65536));
 			test_ok(rdma_peer_read(peer, &keys, 8192, 65536));
 			rdma_expect(rdma_peer_buffer(peer), 65536, 8);
 			rdma_peer_close(peer);
@@ -159,30 +159,34 @@ static void file__peer_writes_and_reads(void **state)
 		}
 }
 
-static void file__any_offset_where_trusted(void **state)
+static void file__any_offset(void **state)
 {
 	(void)state;
+	struct pinreg_region_opts no_shadow = { .size = sizeof(no_shadow), .no_staging = 1 };
+	struct pinreg_region_info info = { .size = sizeof(info) };
+	bool trusted = rdma_trust() == PINREG_TRUST_FULL;
 	struct scene scene;
 	struct pinreg_why why;
 	open_new(&scene, mounts[0]);
-	int status = pinreg_file_register(scene.file, 0, 0, NULL, &why, &scene.region);
-	if (!rdma_has_odp()) {
-		assert_int_equal(status, -EOPNOTSUPP);
-		assert_int_equal(why.reason, PINREG_REASON_ODP_MISSING);
-	} else if (rdma_trust() != PINREG_TRUST_FULL) {
-		assert_int_equal(status, -EOPNOTSUPP);
-		assert_int_equal(why.reason, PINREG_REASON_ODP_GRANULARITY);
-		assert_true(why.wrong > 0 && why.mtu == 4096);
-	} else {
-		test_ok(status);
-		struct rdma_peer *peer = rdma_peer_open();
-		struct pinreg_keys keys = keys_of(&scene);
-		rdma_pattern(rdma_peer_buffer(peer), 54321, 9);
-		test_ok(rdma_peer_write(peer, &keys, 100, 54321));
-		rdma_expect(scene.memory + 100, 54321, 9);
-		assert_int_equal(scene.memory[99] | scene.memory[100 + 54321], 0);
-		rdma_peer_close(peer);
+	if (!trusted) {
+		assert_int_equal(
+			pinreg_file_register(scene.file, 0, 0, &no_shadow, &why, &scene.region),
+			-EOPNOTSUPP);
+		assert_int_equal(why.reason, rdma_has_odp() ? PINREG_REASON_ODP_GRANULARITY
+							    : PINREG_REASON_ODP_MISSING);
+		assert_true(!rdma_has_odp() || (why.wrong > 0 && why.mtu == 4096));
 	}
+	test_ok(pinreg_file_register(scene.file, 0, 0, NULL, &why, &scene.region));
+	test_ok(pinreg_region_query(scene.region, &info));
+	assert_int_equal(info.method, trusted ? PINREG_METHOD_ODP : PINREG_METHOD_STAGED);
+	struct rdma_peer *peer = rdma_peer_open();
+	struct pinreg_keys keys = keys_of(&scene);
+	rdma_pattern(rdma_peer_buffer(peer), 54321, 9);
+	test_ok(rdma_peer_write(peer, &keys, 100, 54321));
+	test_ok(pinreg_region_commit(scene.region, 100, 54321));
+	rdma_expect(scene.memory + 100, 54321, 9);
+	assert_int_equal(scene.memory[99] | scene.memory[100 + 54321], 0);
+	rdma_peer_close(peer);
 	scene_close(&scene);
 }
 
@@ -346,8 +350,6 @@ static void break__truncate_while_a_peer_writes(void **state)
 	(void)state;
 	struct scene scene;
 	struct pinreg_event event;
-	if (!rdma_has_odp())
-		test_skip("the kernel has no way to register DAX files on this device");
 	for
 		EACH_MOUNT(i)
 		{
@@ -360,6 +362,7 @@ static void break__truncate_while_a_peer_writes(void **state)
 			pthread_create(&thread, NULL, write_until_error, &writer);
 			struct timespec pause = { .tv_nsec = 200000000 };
 			nanosleep(&pause, NULL);
+			test_ok(pinreg_region_commit(scene.region, 0, 65536));
 
 			int breaker = host_start_truncate(scene.path, 8192);
 			host_expect(scene.domain, PINREG_EVENT_BREAK, &event);
@@ -393,6 +396,7 @@ static void break__truncate_while_a_peer_writes(void **state)
 			peer = rdma_peer_open();
 			rdma_pattern(rdma_peer_buffer(peer), 65536, 6);
 			test_ok(rdma_peer_write(peer, &now, 65536, 65536));
+			test_ok(pinreg_region_commit(scene.region, 65536, 65536));
 			rdma_expect(scene.memory + 65536, 65536, 6);
 			rdma_peer_close(peer);
 			scene_close(&scene);
@@ -410,8 +414,6 @@ static void break__with_every_region_of_a_file(void **state)
 		.size = sizeof(opts),
 		.granularity = PINREG_GRANULARITY_PAGE,
 	};
-	if (!rdma_has_odp())
-		test_skip("the kernel has no way to register DAX files on this device");
 	open_new(&scene, mounts[0]);
 	for (unsigned int i = 0; i < 8; i++)
 		test_ok(pinreg_file_register(scene.file, i * 65536, 65536, &opts, NULL,
@@ -426,6 +428,7 @@ static void break__with_every_region_of_a_file(void **state)
 		assert_int_equal(keys.generation, 2);
 		rdma_pattern(rdma_peer_buffer(peer), 65536, 20 + i);
 		test_ok(rdma_peer_write(peer, &keys, 0, 65536));
+		test_ok(pinreg_region_commit(regions[i], 0, 65536));
 	}
 	for (unsigned int i = 0; i < 8; i++) {
 		rdma_expect(scene.memory + i * 65536, 65536, 20 + i);
@@ -459,7 +462,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(plain__is_refused_on_dax),
 	cmocka_unit_test(file__new_one_is_whole),
 	cmocka_unit_test(file__peer_writes_and_reads),
-	cmocka_unit_test(file__any_offset_where_trusted),
+	cmocka_unit_test(file__any_offset),
 	cmocka_unit_test(file__shows_nothing_stale),
 	cmocka_unit_test(file__holes_are_filled_data_is_kept),
 	cmocka_unit_test(file__reflinked_is_unshared),

@@ -59,6 +59,7 @@ static void move(struct pinreg_region *region, unsigned char *memory, uint64_t o
 			assert_int_equal(memory[offset - 1 - i], 0xaa);
 	}
 	rdma_pattern(memory + offset, length, 2);
+	test_ok(pinreg_region_refresh(region, offset, length));
 	test_ok(rdma_peer_read(peer, &keys, offset, length));
 	rdma_expect(rdma_peer_buffer(peer), length, 2);
 	rdma_peer_close(peer);
@@ -159,7 +160,15 @@ static void region__page_cache(void **state)
 		move(region, memory, 4096, 65536);
 		test_ok(pinreg_region_deregister(region));
 	} else {
+		opts.no_staging = 1;
 		refused(memory, 1 << 20, &opts, -EOPNOTSUPP, PINREG_REASON_ODP_MISSING, &why);
+		opts.no_staging = 0;
+		struct pinreg_region *region = register_ok(memory, 1 << 20, &opts);
+		test_ok(pinreg_region_query(region, &info));
+		assert_int_equal(info.method, PINREG_METHOD_STAGED);
+		assert_int_equal(info.why.reason, PINREG_REASON_STAGED_NO_ODP);
+		move(region, memory, 4096, 65536);
+		test_ok(pinreg_region_deregister(region));
 	}
 	opts.read_only = 1;
 	memset(memory, 1, 1 << 20);
