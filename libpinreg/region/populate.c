@@ -19,12 +19,9 @@
 /* What a thread takes at once: some huge pages, so that no two share one. */
 #define PIECE (4u << 20)
 
-/*
- * Looked at in the whole range, and in a piece of one that is partly warm. Few:
- * a look costs as much as pinning hundreds of pages that are there already.
- */
-#define SAMPLE_EVERY (16u << 20)
-#define SAMPLES_MAX 32u
+/* Looked at in the whole range, and in a piece of one that is partly warm. */
+#define SAMPLE_EVERY (4u << 20)
+#define SAMPLES_MAX 16u
 #define PIECE_SAMPLES 4u
 
 #define REPORT_EVERY (32u << 20)
@@ -63,27 +60,28 @@ struct worker {
 /*
  * Look at so many pages of a range, each at another place in its stripe, since
  * what was touched is often so at regular distances. The count of cold ones, and
- * in *cold the stripes from the first such to the last; 0 also where one cannot
- * be looked at.
+ * in *cold the stripes from the first such to the last.
  */
 static unsigned int sample(const struct pinreg_sys *sys, struct span range, unsigned int samples,
 			   struct span *cold)
 {
 	uint64_t stripe = (range.end - range.start) / samples;
+	void *pages[SAMPLES_MAX];
+	bool resident[SAMPLES_MAX];
 	unsigned int count = 0;
 	for (unsigned int i = 0; i < samples; i++) {
 		/* multiples of the golden ratio fill an interval evenly */
 		uint64_t fraction = (i + 1) * UINT64_C(0x9e3779b97f4a7c15) >> 48;
-		uint64_t start = range.start + i * stripe;
-		bool resident;
-		if (sys->resident((void *)(uintptr_t)(start + (stripe >> 16) * fraction),
-				  &resident))
-			return 0;
-		if (resident)
+		pages[i] =
+			(void *)(uintptr_t)(range.start + i * stripe + (stripe >> 16) * fraction);
+	}
+	sys->resident(pages, samples, resident);
+	for (unsigned int i = 0; i < samples; i++) {
+		if (resident[i])
 			continue;
 		if (!count++)
-			cold->start = start;
-		cold->end = i + 1 < samples ? start + stripe : range.end;
+			cold->start = range.start + i * stripe;
+		cold->end = i + 1 < samples ? range.start + (i + 1) * stripe : range.end;
 	}
 	return count;
 }

@@ -16,7 +16,7 @@
 #include "plan/device.h"
 
 /* Below this nothing is done, not even looked at. Bytes. */
-#define PINREG_POPULATE_SMALLEST (8u << 20)
+#define PINREG_POPULATE_SMALLEST (4u << 20)
 
 struct pinreg_populate {
 	bool write;	      /* the mapping may be written, whatever peers may do */

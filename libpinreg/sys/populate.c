@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "pinreg_config.h"
@@ -39,13 +40,24 @@ int pinreg_real_populate(void *addr, uint64_t length, bool write)
 	return status ? -errno : 0;
 }
 
-int pinreg_real_resident(void *addr, bool *out)
+static bool by_mincore(const void *page)
 {
 	unsigned char state;
-	if (mincore((char *)addr - within_page(addr), 1, &state))
-		return -errno;
-	*out = state & 1;
-	return 0;
+	return !mincore((char *)page - within_page(page), 1, &state) && state & 1;
+}
+
+/*
+ * move_pages() that moves nothing tells the node of each page. It is one call for
+ * all, and takes the page of zeros for none, which mincore() does not. What it
+ * does not find may be page cache that is only not mapped yet, or device memory.
+ */
+void pinreg_real_resident(void *const *pages, unsigned int count, bool *out)
+{
+	int status[PINREG_RESIDENT_MAX];
+	bool told = !syscall(SYS_move_pages, 0, (unsigned long)count, pages, NULL, status, 0);
+	for (unsigned int i = 0; i < count; i++)
+		/* ENOSYS, or EPERM of a filter: then mincore() is good enough */
+		out[i] = !told || status[i] == -ENOENT ? by_mincore(pages[i]) : status[i] >= 0;
 }
 
 /* A short text file of sysfs. False: it is not there. */

@@ -49,7 +49,7 @@ int pinreg_real_map_anonymous(uint64_t length, void **out);
 int pinreg_real_unmap(void *addr, uint64_t length);
 int pinreg_real_sync_mapping(void *addr, uint64_t length);
 int pinreg_real_populate(void *addr, uint64_t length, bool write);
-int pinreg_real_resident(void *addr, bool *out);
+void pinreg_real_resident(void *const *pages, unsigned int count, bool *out);
 uint64_t pinreg_real_huge_size(bool *ask);
 int pinreg_real_advise_huge(void *addr, uint64_t length);
 void pinreg_real_cpus(struct pinreg_cpus *out);

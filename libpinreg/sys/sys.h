@@ -53,6 +53,9 @@ struct pinreg_cpus {
 	cpu_set_t of_node[PINREG_NODES_MAX];
 };
 
+/* Pages that can be asked for at once. */
+#define PINREG_RESIDENT_MAX 32
+
 /* What wakes the watcher. fd is -1 where nothing of the kind came. */
 struct pinreg_wakeup {
 	bool command; /* the eventfd was written */
@@ -120,7 +123,8 @@ struct pinreg_sys {
 	int (*unmap)(void *addr, uint64_t length);
 	int (*sync_mapping)(void *addr, uint64_t length); /* msync of the pages it touches */
 	int (*populate)(void *addr, uint64_t length, bool write); /* the pages it touches */
-	int (*resident)(void *addr, bool *out); /* is that page in memory? -ENOMEM: no mapping */
+	/* of each page: is it there, so that a pin has nothing to make? */
+	void (*resident)(void *const *pages, unsigned int count, bool *out);
 	/* bytes of a transparent huge page; 0: there are none; *ask: only where advised */
 	uint64_t (*huge_size)(bool *ask);
 	int (*advise_huge)(void *addr, uint64_t length);
