@@ -33,15 +33,16 @@ struct pinreg_device {
 	uint64_t max_mr;
 	uint64_t pin_budget;	  /* UINT64_MAX: none */
 	_Atomic(uint64_t) pinned; /* by regions of the domain, bytes */
-	_Atomic(int) iova;	  /* enum pinreg_iova: of pinned regions */
+	_Atomic(int) read_only;	  /* enum pinreg_proof: shared memory that may only be read */
+	_Atomic(int) iova;	  /* enum pinreg_proof: of pinned regions */
 	uint64_t node_guid;	  /* network byte order */
 };
 
-/* Does a pinned region work whose iova is not the address of its memory? */
-enum pinreg_iova {
-	PINREG_IOVA_UNTESTED = 0,
-	PINREG_IOVA_WORKS,
-	PINREG_IOVA_BROKEN,
+/* What was found out about a device or kernel by trying. */
+enum pinreg_proof {
+	PINREG_PROOF_NONE = 0,
+	PINREG_PROOF_WORKS,
+	PINREG_PROOF_FAILS,
 };
 
 /*
@@ -51,8 +52,14 @@ enum pinreg_iova {
 int pinreg_device_pin(struct pinreg_device *device, uint64_t bytes);
 void pinreg_device_unpin(struct pinreg_device *device, uint64_t bytes);
 
+/*
+ * Can shared memory that may only be read be pinned for reading? Some kernels
+ * pin as if for writing. Tried once for a device.
+ */
+enum pinreg_proof pinreg_device_test_read_only(struct pinreg_device *device);
+
 /* Move data through a pinned region with another iova, once for a device. */
-enum pinreg_iova pinreg_device_test_iova(struct pinreg_device *device);
+enum pinreg_proof pinreg_device_test_iova(struct pinreg_device *device);
 
 /* Ask the device. 0, -EINVAL (no such port), or the -errno of asking. */
 int pinreg_device_init(struct pinreg_device *device);

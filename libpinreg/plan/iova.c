@@ -45,21 +45,21 @@ static bool test_with(struct pinreg_device *device, struct pinreg_trust_side *pe
 	return right;
 }
 
-enum pinreg_iova pinreg_device_test_iova(struct pinreg_device *device)
+enum pinreg_proof pinreg_device_test_iova(struct pinreg_device *device)
 {
 	int known = atomic_load(&device->iova);
-	if (known != PINREG_IOVA_UNTESTED)
-		return (enum pinreg_iova)known;
+	if (known != PINREG_PROOF_NONE)
+		return (enum pinreg_proof)known;
 	struct pinreg_trust_side peer;
 	void *memory;
 	if (device->sys->map_anonymous(ROOM, &memory))
-		return PINREG_IOVA_UNTESTED;
-	known = PINREG_IOVA_UNTESTED;
+		return PINREG_PROOF_NONE;
+	known = PINREG_PROOF_NONE;
 	if (!pinreg_trust_side_open(&peer, device, NULL, ROOM, ACCESS)) {
-		known = test_with(device, &peer, memory) ? PINREG_IOVA_WORKS : PINREG_IOVA_BROKEN;
+		known = test_with(device, &peer, memory) ? PINREG_PROOF_WORKS : PINREG_PROOF_FAILS;
 		pinreg_trust_side_close(&peer);
 	}
 	device->sys->unmap(memory, ROOM);
 	atomic_store(&device->iova, known);
-	return (enum pinreg_iova)known;
+	return (enum pinreg_proof)known;
 }

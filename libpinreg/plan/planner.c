@@ -51,11 +51,22 @@ static void gather_runs(const struct pinreg_policy_input *input, struct pinreg_d
 	}
 }
 
+static bool has_shared_read_only(const struct pinreg_policy_input *input)
+{
+	for (size_t i = 0; i < input->count; i++)
+		if (input->runs[i].flags & PINREG_RUN_SHARED &&
+		    input->runs[i].prot == PINREG_PROT_READ)
+			return true;
+	return false;
+}
+
 static void decide(struct pinreg_device *device, uint64_t st_dev, struct pinreg_policy_input *input,
 		   struct pinreg_plan *plan)
 {
 	if (input->iova && input->iova != input->addr)
-		input->iova_works = pinreg_device_test_iova(device) == PINREG_IOVA_WORKS;
+		input->iova_works = pinreg_device_test_iova(device) == PINREG_PROOF_WORKS;
+	if (has_shared_read_only(input))
+		input->read_only_fails = pinreg_device_test_read_only(device) == PINREG_PROOF_FAILS;
 	pinreg_policy_decide(input, plan);
 	if (plan->why.reason != PINREG_REASON_ODP_UNTESTED)
 		return;

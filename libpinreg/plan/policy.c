@@ -12,6 +12,9 @@
 
 static bool pinnable(const struct pinreg_policy_input *input, const struct pinreg_run *run)
 {
+	if (input->read_only_fails && run->flags & PINREG_RUN_SHARED &&
+	    !(run->prot & PINREG_PROT_WRITE))
+		return false;
 	switch (run->kind) {
 	case PINREG_KIND_ANON:
 	case PINREG_KIND_SHMEM:

@@ -36,7 +36,8 @@ struct pinreg_policy_input {
 	unsigned int odp_rc; /* device: IBV_ODP_SUPPORT_* for RC */
 	bool flush_global;
 	bool flush_persistent;
-	bool iova_works; /* a pinned region with another iova moved the right bytes */
+	bool read_only_fails; /* the kernel does not pin shared memory that may only be read */
+	bool iova_works;      /* a pinned region with another iova moved the right bytes */
 	uint64_t max_mr_size;
 	struct pinreg_memlock memlock;
 	struct pinreg_memlock budget;	  /* of the domain; limit UINT64_MAX: none */

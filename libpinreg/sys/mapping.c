@@ -28,6 +28,21 @@ int pinreg_real_map_anonymous(uint64_t length, void **out)
 	return 0;
 }
 
+int pinreg_real_map_shared_read_only(uint64_t length, void **out)
+{
+	int fd = memfd_create("pinreg", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	void *addr = MAP_FAILED;
+	if (!ftruncate(fd, (off_t)length))
+		addr = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, 0);
+	int status = addr == MAP_FAILED ? -errno : 0;
+	close(fd);
+	if (!status)
+		*out = addr;
+	return status;
+}
+
 int pinreg_real_unmap(void *addr, uint64_t length)
 {
 	return munmap(addr, length) ? -errno : 0;

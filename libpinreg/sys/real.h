@@ -46,6 +46,7 @@ int pinreg_real_file_sync(int fd);
 int pinreg_real_file_extents(int fd, struct fiemap *map);
 int pinreg_real_map(int fd, uint64_t length, bool sync, void **out);
 int pinreg_real_map_anonymous(uint64_t length, void **out);
+int pinreg_real_map_shared_read_only(uint64_t length, void **out);
 int pinreg_real_unmap(void *addr, uint64_t length);
 int pinreg_real_sync_mapping(void *addr, uint64_t length);
 int pinreg_real_populate(void *addr, uint64_t length, bool write);
@@ -74,8 +75,5 @@ int pinreg_real_inotify_next(int inotify, int *watches, unsigned int room);
 int pinreg_real_wait(int event, int inotify, int signal, int timeout_ms, struct pinreg_wakeup *out);
 pid_t pinreg_real_thread_id(void);
 uint64_t pinreg_real_now_ns(void);
-
-/* Of sysfs, as in "0-3,8,10-11". What is no list is empty. */
-void pinreg_cpus_parse(const char *list, cpu_set_t *out);
 
 #endif

@@ -120,6 +120,7 @@ struct pinreg_sys {
 	/* mappings */
 	int (*map)(int fd, uint64_t length, bool sync, void **out);
 	int (*map_anonymous)(uint64_t length, void **out);
+	int (*map_shared_read_only)(uint64_t length, void **out); /* of a nameless file */
 	int (*unmap)(void *addr, uint64_t length);
 	int (*sync_mapping)(void *addr, uint64_t length); /* msync of the pages it touches */
 	int (*populate)(void *addr, uint64_t length, bool write); /* the pages it touches */

@@ -37,6 +37,7 @@ const struct pinreg_sys pinreg_sys_real = {
 	.file_extents = pinreg_real_file_extents,
 	.map = pinreg_real_map,
 	.map_anonymous = pinreg_real_map_anonymous,
+	.map_shared_read_only = pinreg_real_map_shared_read_only,
 	.unmap = pinreg_real_unmap,
 	.sync_mapping = pinreg_real_sync_mapping,
 	.populate = pinreg_real_populate,

@@ -339,6 +339,21 @@ static void policy__options_that_contradict(void **state)
 	assert_int_equal(input.access, RO);
 }
 
+static void policy__shared_read_only_that_the_kernel_refuses(void **state)
+{
+	(void)state;
+	struct scene scene;
+	scene_set(&scene, PINREG_KIND_SHMEM, PR, RO);
+	scene.runs[0].flags = PINREG_RUN_SHARED;
+	assert_int_equal(decide(&scene).method, PINREG_METHOD_PIN);
+	scene.input.read_only_fails = true;
+	assert_int_equal(decide(&scene).method, PINREG_METHOD_ODP);
+	scene.input.odp = 0;
+	assert_int_equal(decide(&scene).why.reason, PINREG_REASON_STAGED_NO_ODP);
+	scene.runs[0].flags = 0; /* of private memory there is no such thing */
+	assert_int_equal(decide(&scene).method, PINREG_METHOD_PIN);
+}
+
 static void policy__ranges_that_are_none(void **state)
 {
 	(void)state;
@@ -390,6 +405,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(policy__past_the_end_of_a_file),
 	cmocka_unit_test(policy__page_granularity_needs_whole_pages),
 	cmocka_unit_test(policy__options_that_contradict),
+	cmocka_unit_test(policy__shared_read_only_that_the_kernel_refuses),
 	cmocka_unit_test(policy__ranges_that_are_none),
 	cmocka_unit_test(describe__every_reason_has_name_and_sentence),
 };
