@@ -16,7 +16,9 @@
 #include "region/populate.h"
 #include "support/runs.h"
 #include "support/test.h"
+#include "sys/cpus.h"
 #include "sys/real.h"
+#include "sys/sysfs.h"
 
 #define MIB ((size_t)1 << 20)
 #define ROOM (128 * MIB)
@@ -599,11 +601,11 @@ static void cpus__lists_of_sysfs(void **state)
 	cpu_set_t set;
 	(void)state;
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		pinreg_cpus_parse(lists[i].text, &set);
+		pinreg_sysfs_list(lists[i].text, &set);
 		assert_int_equal(CPU_COUNT(&set), lists[i].count);
 		assert_true(CPU_ISSET(lists[i].last, &set));
 	}
-	pinreg_cpus_parse("\n", &set);
+	pinreg_sysfs_list("\n", &set);
 	assert_int_equal(CPU_COUNT(&set), 0);
 }
 
