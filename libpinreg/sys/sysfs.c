@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sysfs.c -- reading sysfs: short texts and lists of numbers.
+ */
+#include "sys/sysfs.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+bool pinreg_sysfs_read(const char *path, char *text, size_t room)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ssize_t got = read(fd, text, room - 1);
+	close(fd);
+	if (got <= 0)
+		return false;
+	text[got] = 0;
+	return true;
+}
+
+void pinreg_sysfs_list(const char *list, cpu_set_t *out)
+{
+	CPU_ZERO(out);
+	for (;;) {
+		char *end;
+		unsigned long first = strtoul(list, &end, 10);
+		if (end == list)
+			return;
+		unsigned long last = *end == '-' ? strtoul(end + 1, &end, 10) : first;
+		for (unsigned long i = first; i <= last && i < CPU_SETSIZE; i++)
+			CPU_SET(i, out);
+		if (*end != ',')
+			return;
+		list = end + 1;
+	}
+}
