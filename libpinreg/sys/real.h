@@ -76,7 +76,4 @@ int pinreg_real_wait(int event, int inotify, int signal, int timeout_ms, struct 
 pid_t pinreg_real_thread_id(void);
 uint64_t pinreg_real_now_ns(void);
 
-/* Of sysfs, as in "0-3,8,10-11". What is no list is empty. */
-void pinreg_cpus_parse(const char *list, cpu_set_t *out);
-
 #endif
