@@ -298,6 +298,19 @@ static void iova__none_with_odp(void **state)
 			 rdma_has_odp() ? PINREG_REASON_IOVA : PINREG_REASON_ODP_MISSING);
 }
 
+/* The kernel wants both at the same place in their pages. */
+static void iova__at_another_place_in_the_page(void **state)
+{
+	(void)state;
+	struct pinreg_region_opts opts = { .size = sizeof(opts), .iova = 0x5500000001 };
+	struct pinreg_region *region = NULL;
+	struct pinreg_why why;
+	assert_int_equal(
+		pinreg_region_register(rdma_domain(NULL), anonymous(), ROOM, &opts, &why, &region),
+		-EINVAL);
+	printf("%s\n", rdma_sentence(&why));
+}
+
 /* The page that was pinned must be the one that is stored to later. */
 static void read_only__store_after_registering(void **state)
 {
@@ -390,6 +403,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(staged__of_a_read_only_mapping),
 	cmocka_unit_test(iova__another_address),
 	cmocka_unit_test(iova__none_with_odp),
+	cmocka_unit_test(iova__at_another_place_in_the_page),
 	cmocka_unit_test(read_only__store_after_registering),
 	cmocka_unit_test(pin__filled_by_direct_io),
 	cmocka_unit_test(fork__child_that_touches_and_goes),

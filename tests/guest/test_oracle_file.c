@@ -23,19 +23,15 @@
 #define PRIVATE PINREG_KIND_PRIVATE_FILE
 #define SPECIAL PINREG_KIND_SPECIAL
 
-/* Why 6.1 is different. */
-#define FORCED "it forces a write even for a pin that only reads, and no shared page allows that"
 #define UNTRACKED "it pins page cache for writing, which the file system does not expect"
 
 static const struct oracle_exception exceptions[] = {
 	{ "io_uring", ORACLE_BOTH, NULL, "the kernel's rings: pages that it also writes" },
 	{ "vdso", ORACLE_RO, NULL, "the kernel's code; a pin copies it" },
-	{ "devdax, PROT_READ", ORACLE_RO, " 6.1 ", FORCED },
 	{ "page cache", ORACLE_RW, " 6.1 ", UNTRACKED },
 };
 
 static const struct oracle_exception page_cache[] = {
-	{ "shared ro", ORACLE_RO, " 6.1 ", FORCED },
 	{ "shared rw", ORACLE_RW, " 6.1 ", UNTRACKED },
 	{ "shared rw, touched", ORACLE_RW, " 6.1 ", UNTRACKED },
 	{ "odd end", ORACLE_RW, " 6.1 ", UNTRACKED },
