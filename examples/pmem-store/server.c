@@ -288,6 +288,11 @@ static void print_trust(struct server *server)
 		say("trust: not tested: %s", strerror(-ret));
 		return;
 	}
+	if (report.cases == 0) {
+		say("trust: %s: the device has no on-demand paging, or not of the needed kind",
+		    pinreg_trust_name(report.trust));
+		return;
+	}
 	say("trust: %s at path MTU %u: %u of %u transfers wrong, %llu of %llu bytes",
 	    pinreg_trust_name(report.trust), report.mtu, report.cases_wrong, report.cases,
 	    (unsigned long long)report.bytes_wrong, (unsigned long long)report.bytes);

@@ -80,7 +80,7 @@ GRANULARITY=${PMEM_STORE_GRANULARITY:-page}
 # right_method: what the server must have chosen after what its test of paging found
 right_method() {
 	local trust
-	trust=$(sed -n 's/^trust: \([a-z]*\) .*/\1/p' "$LOG")
+	trust=$(sed -n 's/^trust: \([a-z]*\).*/\1/p' "$LOG")
 	case $trust/$GRANULARITY in
 	full/* | page/page) echo odp ;;
 	page/byte | none/*) echo staged ;;
