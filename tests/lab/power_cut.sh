@@ -1,8 +1,9 @@
 #!/bin/bash
 # power_cut.sh -- cut a guest's power in the middle of puts; every put that had returned is there
 #
-# On the host it boots two guests on the same persistent memory. In the guests it calls
-# itself: "write" until the power goes, then "check".
+# On the host it boots two guests on the same persistent memory, for each granularity: on
+# this kernel peers reach the memory itself with pages, and a shadow of it with bytes. In the
+# guests it calls itself: "write" until the power goes, then "check".
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -24,7 +25,8 @@ content() {
 
 serve() {
 	export PMEM_STORE_ADDR=$PINREG_HOST_A
-	pmem-store serve "$store" --size 32M --addr "$PINREG_HOST_A" >/tmp/serve.log 2>&1 &
+	pmem-store serve "$store" --size 32M --addr "$PINREG_HOST_A" --granularity "$granularity" \
+		>/tmp/serve.log 2>&1 &
 	server=$!
 	until grep -q '^ready' /tmp/serve.log; do
 		kill -0 "$server" || { cat /tmp/serve.log; exit 1; }
@@ -37,6 +39,7 @@ serve() {
 in_guest_write() {
 	local version name
 	serve
+	grep '^plan' /tmp/serve.log
 	for ((version = 1; ; version++)); do
 		name=object$((version % 5))
 		content "$name" "$version" >/tmp/data
@@ -75,31 +78,41 @@ in_guest_check() {
 	return "$bad"
 }
 
-on_host() {
-	local work last committed
-	work=$(mktemp -d)
-	# shellcheck disable=SC2064 # this very folder
-	trap "rm -rf '$work'" EXIT
+cut_and_look() {
+	local last committed
 
-	echo "- the power goes while version 17 or a later one is being put"
+	echo "- $granularity: the power goes while version 17 or a later one is being put"
 	"$project/lab/lab" run --kernel 7.2 --timeout 300 --pmem-dir "$work/pmem" \
-		--power-cut-on 'putting object2 17' -- bash tests/lab/power_cut.sh write |
+		--power-cut-on 'putting object2 17' -- \
+		bash tests/lab/power_cut.sh write "$granularity" |
 		tee "$work/log" | grep -v '^putting'
 	last=$(grep -c '^committed' "$work/log") || true
 	((last >= 16)) || { echo "FAIL: only $last puts had returned"; exit 1; }
 
-	echo "- after it, every put that had returned is there"
+	echo "- $granularity: after it, every put that had returned is there"
 	# the last committed version of each name
 	committed=$(awk '$1 == "committed" { v[$2] = $3 } END { for (n in v) print n, v[n] }' \
 		"$work/log" | tr -d '\r' | tr '\n' ' ')
 	# shellcheck disable=SC2086 # they are words
 	"$project/lab/lab" run --kernel 7.2 --timeout 300 --pmem-dir "$work/pmem" -- \
-		bash tests/lab/power_cut.sh check $committed
+		bash tests/lab/power_cut.sh check "$granularity" $committed
+}
+
+on_host() {
+	local work granularity
+	work=$(mktemp -d)
+	# shellcheck disable=SC2064 # this very folder
+	trap "rm -rf '$work'" EXIT
+
+	for granularity in page byte; do
+		cut_and_look
+		rm -rf "$work/pmem"
+	done
 }
 
 case ${1-} in
-write) in_guest_write ;;
-check) shift; in_guest_check "$@" ;;
+write) granularity=$2; in_guest_write ;;
+check) granularity=$2; shift 2; in_guest_check "$@" ;;
 '')
 	if [[ -n ${PINREG_LAB-} ]]; then
 		echo "SKIP: this boots guests, and cannot run in one"
