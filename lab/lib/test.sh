@@ -1,7 +1,7 @@
 # test.sh -- lab test: natively, in a guest of each kernel, and the tests that boot guests
 # shellcheck shell=bash
 
-TEST_KERNELS=(7.2 7.2-odpfix 6.12)
+TEST_KERNELS=(7.2 7.2-odpfix 6.12 6.1)
 TEST_GUEST_SECONDS=1800
 
 test_usage() {
@@ -9,9 +9,9 @@ test_usage() {
 	Usage: lab test [NAME...] [--kernel K]...
 
 	Builds this checkout and runs its tests: those labelled native on this machine, those
-	labelled guest in a guest of each kernel K (default: 7.2, 7.2-odpfix and 6.12), those labelled
-	lab on this machine again, where they boot guests of their own. NAME is a regular expression;
-	only tests that match one of them run, and only the parts that have such tests.
+	labelled guest in a guest of each kernel K (default: 7.2, 7.2-odpfix, 6.12 and 6.1), those
+	labelled lab on this machine again, where they boot guests of their own. NAME is a regular
+	expression; only tests that match one of them run, and only the parts that have such tests.
 
 	A test that is skipped without being expected in tests/skips.txt counts as failed. The last
 	line is "N passed, N failed, N skipped".
