@@ -51,9 +51,11 @@ guest_arguments() {
 	kernel=$(kernel_dir "$G_KERNEL")
 	printf '%s\n' -nodefaults -no-user-config -no-reboot -display none -machine q35,nvdimm=on \
 		-smp 2 -m 4G,slots=4,maxmem=8G -device virtio-rng-pci
+	# QEMU emulates "rep stosb" byte by byte. Without erms kernel and C library fill and copy by
+	# words: five times faster here, and nearer to what a real CPU does in proportion.
 	case $3 in
 	kvm) printf '%s\n' -accel kvm -cpu host ;;
-	tcg) printf '%s\n' -accel tcg,thread=multi -cpu max ;;
+	tcg) printf '%s\n' -accel tcg,thread=multi -cpu max,-erms ;;
 	esac
 	# Stalls are no bug of the kernel where an emulated CPU waits for a busy host.
 	printf '%s\n' -kernel "$kernel/vmlinuz" -initrd "$1/initrd" -append \
