@@ -35,6 +35,7 @@ enum pinreg_reason {
 	PINREG_REASON_STAGED_REQUESTED = 9,   /* the caller asked for a shadow */
 	PINREG_REASON_ODP_LIMIT = 10,	      /* more than may be pinned, and ODP is trusted */
 	PINREG_REASON_DMABUF_MEMORY = 11,     /* a dma-buf was given */
+	PINREG_REASON_STAGED_ATOMICS = 12,    /* ODP's atomics are not proved: a shadow */
 
 	/* a registration was refused */
 	PINREG_REASON_BAD_RANGE = 100,		/* NULL, zero length, wraps, outside */
@@ -64,6 +65,7 @@ enum pinreg_reason {
 	PINREG_REASON_MKEYS = 124,	    /* the device has as many regions as it can */
 	PINREG_REASON_MAP_COUNT = 125,	    /* vm.max_map_count is reached */
 	PINREG_REASON_DMABUF_MISSING = 126, /* the device cannot register dma-bufs */
+	PINREG_REASON_ODP_ATOMICS = 127,    /* needs ODP, whose atomics are not proved */
 
 	/* a file was refused or lost */
 	PINREG_REASON_FILE_NOT_REGULAR = 200,
@@ -97,7 +99,7 @@ struct pinreg_why {
 	uint64_t used;	       /* bytes in use already */
 	uint64_t limit;	       /* bytes allowed */
 	unsigned int mtu;      /* path MTU of the data test, bytes */
-	unsigned int wrong;    /* bytes that the data test found wrong */
+	unsigned int wrong;    /* bytes (of atomics: operations) that the data test found wrong */
 	char step[24];	       /* name of the call that failed */
 	unsigned int assumed;  /* 1: ODP was not tested, the domain was told to trust it */
 	unsigned int reserved_too;

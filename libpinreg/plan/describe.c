@@ -45,6 +45,35 @@ static const char *proof(const struct pinreg_why *why)
 			    : "moved the right bytes in the data test";
 }
 
+static int say_atomics(const struct pinreg_why *why, const struct sentence *out)
+{
+	const char *kind = pinreg_kind_name(why->kind);
+	bool staged = why->reason == PINREG_REASON_STAGED_ATOMICS;
+	struct sentence rest = *out;
+	int length;
+
+	if (why->wrong)
+		length = say(out,
+			     "%s memory needs on-demand paging here, and the data test found %u "
+			     "atomic operations on it wrong",
+			     kind, why->wrong);
+	else
+		length = say(out,
+			     "%s memory needs on-demand paging here, and no atomic operation on it "
+			     "could be tested",
+			     kind);
+	if (!staged || length < 0)
+		return length;
+	size_t written = (size_t)length < out->len ? (size_t)length : out->len;
+	rest.buf = out->buf ? out->buf + written : NULL;
+	rest.len -= written;
+	int more = say(&rest,
+		       ", so a shadow of %" PRIu64
+		       " bytes is pinned: commit and refresh move the data",
+		       why->wanted);
+	return more < 0 ? more : length + more;
+}
+
 static int say_staged(const struct pinreg_why *why, const struct sentence *out)
 {
 	const char *kind = pinreg_kind_name(why->kind);
@@ -116,6 +145,8 @@ static int say_choice(const struct pinreg_why *why, const struct sentence *out)
 	case PINREG_REASON_STAGED_GRANULARITY:
 	case PINREG_REASON_STAGED_REQUESTED:
 		return say_staged(why, out);
+	case PINREG_REASON_STAGED_ATOMICS:
+		return say_atomics(why, out);
 	default:
 		return say(out, "no reason is known");
 	}
@@ -191,6 +222,8 @@ static int say_device(const struct pinreg_why *why, const struct sentence *out)
 			   why->used, why->limit);
 	case PINREG_REASON_DMABUF_MISSING:
 		return say(out, "the device cannot register dma-bufs: %s", strerror(why->os_error));
+	case PINREG_REASON_ODP_ATOMICS:
+		return say_atomics(why, out);
 	default:
 		return say_odp(why, out);
 	}

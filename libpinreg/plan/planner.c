@@ -12,6 +12,7 @@
 #include "plan/backing.h"
 #include "plan/policy.h"
 #include "plan/trust.h"
+#include "plan/trust_atomic.h"
 
 /*
  * The trust that counts here: of the device, and where the memory is a
@@ -23,10 +24,15 @@ static int gather_trust(struct pinreg_device *device, uint64_t st_dev,
 	int status = pinreg_trust_of_device(device, out);
 	if (status || !st_dev)
 		return status;
-	struct pinreg_trust_report there = { 0 };
+	struct pinreg_trust_report there = { 0 }, here = *out;
 	pinreg_trust_known_of(device, st_dev, &there);
-	if (there.trust != PINREG_TRUST_UNTESTED && there.trust < out->trust)
+	if (there.trust == PINREG_TRUST_UNTESTED)
+		return 0;
+	if (there.trust < here.trust)
 		*out = there;
+	const struct pinreg_trust_report *worse = pinreg_trust_has_atomics(&here) ? &there : &here;
+	out->atomics = worse->atomics;
+	out->atomics_wrong = worse->atomics_wrong;
 	return 0;
 }
 

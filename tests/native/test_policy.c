@@ -221,6 +221,37 @@ static void policy__atomics_need_more_than_page_trust(void **state)
 	assert_int_equal(decide(&scene).why.reason, PINREG_REASON_ODP_GRANULARITY);
 }
 
+static void policy__atomics_need_a_proof(void **state)
+{
+	(void)state;
+	struct scene scene;
+	scene_set(&scene, PINREG_KIND_FSDAX, PRW, RW | IBV_ACCESS_REMOTE_ATOMIC);
+	scene.input.odp_rc |= IBV_ODP_SUPPORT_ATOMIC;
+	/* nothing was tested: it is the caller's word */
+	assert_int_equal(decide(&scene).method, PINREG_METHOD_ODP);
+	scene.input.trust.cases = 50;
+	struct pinreg_plan plan = decide(&scene);
+	assert_int_equal(plan.method, PINREG_METHOD_STAGED);
+	assert_int_equal(plan.why.reason, PINREG_REASON_STAGED_ATOMICS);
+	scene.input.no_staging = true;
+	plan = decide(&scene);
+	assert_int_equal(plan.why.reason, PINREG_REASON_ODP_ATOMICS);
+	assert_int_equal(plan.why.error, -EOPNOTSUPP);
+	char text[256];
+	pinreg_why_describe(&plan.why, text, sizeof(text));
+	assert_non_null(strstr(text, "no atomic operation on it could be tested"));
+	scene.input.trust.atomics = 36;
+	assert_int_equal(decide(&scene).method, PINREG_METHOD_ODP);
+	scene.input.trust.atomics_wrong = 3;
+	plan = decide(&scene);
+	assert_int_equal(plan.why.reason, PINREG_REASON_ODP_ATOMICS);
+	pinreg_why_describe(&plan.why, text, sizeof(text));
+	assert_non_null(strstr(text, "found 3 atomic operations on it wrong"));
+	/* who asks for none is not concerned */
+	scene.input.access = RW;
+	assert_int_equal(decide(&scene).method, PINREG_METHOD_ODP);
+}
+
 static void policy__method_insisted_on(void **state)
 {
 	(void)state;
@@ -383,7 +414,7 @@ static void describe__every_reason_has_name_and_sentence(void **state)
 		assert_int_equal(pinreg_why_describe(&why, start, sizeof(start)), length);
 		assert_memory_equal(start, text, 7);
 	}
-	assert_int_equal(named, 52);
+	assert_int_equal(named, 54);
 	assert_int_equal(pinreg_why_describe(NULL, NULL, 0), -EINVAL);
 	struct pinreg_why why = { .reason = PINREG_REASON_HOLE };
 	assert_int_equal(pinreg_why_describe(&why, NULL, 5), -EINVAL);
@@ -398,6 +429,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(policy__trust_against_granularity),
 	cmocka_unit_test(policy__no_odp_on_device),
 	cmocka_unit_test(policy__atomics_need_more_than_page_trust),
+	cmocka_unit_test(policy__atomics_need_a_proof),
 	cmocka_unit_test(policy__method_insisted_on),
 	cmocka_unit_test(policy__memlock_counts_whole_pages),
 	cmocka_unit_test(policy__memlock_does_not_bind_odp),
