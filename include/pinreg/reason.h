@@ -58,7 +58,7 @@ enum pinreg_reason {
 	PINREG_REASON_FENCED = 117,		/* the file is being yielded or was lost */
 	PINREG_REASON_PAST_END = 118,		/* behind the end of the mapped file */
 	PINREG_REASON_KINDS = 119,	    /* the range crosses kinds, and that was forbidden */
-	PINREG_REASON_IOVA = 120,	    /* another iova than the address does not work here */
+	PINREG_REASON_IOVA = 120,	    /* this iova does not work here: see the sentence */
 	PINREG_REASON_FLUSH_MISSING = 121,  /* the device has no such RDMA FLUSH */
 	PINREG_REASON_FLUSH_NOT_PMEM = 122, /* FLUSH to persistence, but not of pmem */
 	PINREG_REASON_BUDGET = 123,	    /* the domain's pin budget: used + wanted > limit */

@@ -193,6 +193,12 @@ static int say_device(const struct pinreg_why *why, const struct sentence *out)
 			   "the caller forbade",
 			   why->addr, pinreg_kind_name(why->kind));
 	case PINREG_REASON_IOVA:
+		if (why->limit)
+			return say(out,
+				   "the iova 0x%" PRIx64 " is at byte %" PRIu64
+				   " of its page and the memory at byte %" PRIu64
+				   ": both must be at the same place in pages of %" PRIu64 " bytes",
+				   why->addr, why->wanted, why->used, why->limit);
 		return say(
 			out,
 			"addresses other than the memory's own (0x%" PRIx64

@@ -144,6 +144,14 @@ bool pinreg_policy_possible(const struct pinreg_policy_input *input, struct pinr
 		out->why.addr = input->addr;
 		out->why.length = input->length;
 		out->why.limit = input->page_size;
+	} else if (input->iova && (input->iova ^ input->addr) % input->page_size) {
+		/* the kernel's rule for every registration, and a shadow lies as the memory does */
+		pinreg_refuse(out, PINREG_REASON_IOVA, -EINVAL);
+		out->why.addr = input->iova;
+		out->why.length = input->length;
+		out->why.wanted = input->iova % input->page_size;
+		out->why.used = input->addr % input->page_size;
+		out->why.limit = input->page_size;
 	} else {
 		return flush_possible(input, out);
 	}

@@ -194,6 +194,36 @@ static void iova__another_one_needs_proof(void **state)
 	refused(PINREG_REASON_IOVA, -EOPNOTSUPP);
 }
 
+/* The kernel's rule for every registration; a shadow lies as the memory does. */
+static void iova__at_another_place_in_the_page(void **state)
+{
+	(void)state;
+	static const enum pinreg_method methods[] = { PINREG_METHOD_AUTO, PINREG_METHOD_PIN,
+						      PINREG_METHOD_ODP, PINREG_METHOD_STAGED };
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		set(PINREG_KIND_ANON, RW);
+		input.method = methods[i];
+		input.iova_works = true;
+		input.addr += 7;
+		input.length -= 7;
+		input.iova = 0x1008;
+		refused(PINREG_REASON_IOVA, -EINVAL);
+		struct pinreg_plan plan = decide();
+		char text[256];
+		pinreg_why_describe(&plan.why, text, sizeof(text));
+		assert_string_equal(
+			text, "the iova 0x1008 is at byte 8 of its page and the memory at "
+			      "byte 7: both must be at the same place in pages of 4096 bytes");
+		input.iova = 0x1007;
+		assert_int_equal(decide().method == PINREG_METHOD_REFUSE,
+				 methods[i] == PINREG_METHOD_ODP);
+	}
+	/* what is wrong with the memory comes first */
+	set(PINREG_KIND_HOLE, RW);
+	input.iova = 0x1001;
+	refused(PINREG_REASON_HOLE, -EFAULT);
+}
+
 static void kinds__boundary_is_named(void **state)
 {
 	(void)state;
@@ -285,6 +315,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(flush__needs_device_and_memory),
 	cmocka_unit_test(limit__odp_where_it_is_trusted),
 	cmocka_unit_test(iova__another_one_needs_proof),
+	cmocka_unit_test(iova__at_another_place_in_the_page),
 	cmocka_unit_test(kinds__boundary_is_named),
 	cmocka_unit_test(private__file_in_dax_state_is_not_pinned),
 	cmocka_unit_test(past_end__of_every_kind_with_a_size),
