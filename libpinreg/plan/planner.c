@@ -90,6 +90,19 @@ static void decide(struct pinreg_device *device, uint64_t st_dev, struct pinreg_
 		plan->why.reason = PINREG_REASON_STAGED_NO_ODP;
 }
 
+/* Reading the map as text needs memory: is it that which cannot be mapped? */
+static bool refuse_map_count(struct pinreg_device *device, struct pinreg_plan *out)
+{
+	uint64_t used, limit;
+	if (device->sys->map_count(&used, &limit) || used < limit)
+		return false;
+	out->method = PINREG_METHOD_REFUSE;
+	pinreg_why_set(&out->why, PINREG_REASON_MAP_COUNT, -ENOMEM);
+	out->why.used = used;
+	out->why.limit = limit;
+	return true;
+}
+
 static int look_and_decide(struct pinreg_device *device, uint64_t st_dev,
 			   struct pinreg_policy_input *input, struct pinreg_decision *out)
 {
@@ -97,6 +110,8 @@ static int look_and_decide(struct pinreg_device *device, uint64_t st_dev,
 	int status = device->sys->memlock(&input->memlock);
 	if (!status)
 		status = pinreg_backing_look(device->sys, input->addr, input->length, &backing);
+	if (status == -ENOMEM && refuse_map_count(device, &out->plan))
+		return 0;
 	if (status)
 		return status;
 	input->runs = backing.runs;
