@@ -92,7 +92,7 @@ struct pinreg_why {
 	enum pinreg_reason reason;
 	int error;	       /* what the call returns: 0 or -errno */
 	int os_error;	       /* errno of the system call that failed, or 0 */
-	enum pinreg_kind kind; /* of the sub-range that decided */
+	enum pinreg_kind kind; /* of the sub-range that decided; NONE: no kind did */
 	uint64_t addr;	       /* that sub-range (for a file: offset), bytes */
 	uint64_t length;       /* its length, bytes */
 	uint64_t wanted;       /* bytes asked for (or a flag word, see the sentence) */

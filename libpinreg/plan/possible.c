@@ -45,6 +45,7 @@ void pinreg_refuse_run(struct pinreg_plan *out, const struct pinreg_run *run,
 static uint64_t past_end(const struct pinreg_run *run, unsigned int page_size)
 {
 	switch (run->kind) {
+	case PINREG_KIND_NONE:
 	case PINREG_KIND_HOLE:
 	case PINREG_KIND_ANON:
 	case PINREG_KIND_SPECIAL:

@@ -142,7 +142,11 @@ static void policy__hole_is_named_exactly(void **state)
 	struct scene scene;
 	scene_set(&scene, PINREG_KIND_ANON, PRW, RW);
 	scene.runs[0].length = 3 * PAGE;
-	scene.runs[1] = (struct pinreg_run){ .addr = BASE + 3 * PAGE, .length = 2 * PAGE };
+	scene.runs[1] = (struct pinreg_run){
+		.addr = BASE + 3 * PAGE,
+		.length = 2 * PAGE,
+		.kind = PINREG_KIND_HOLE,
+	};
 	scene.runs[2] = scene.runs[0];
 	scene.runs[2].addr = BASE + 5 * PAGE;
 	scene.input.count = 3;
@@ -150,6 +154,7 @@ static void policy__hole_is_named_exactly(void **state)
 	assert_int_equal(plan.why.reason, PINREG_REASON_HOLE);
 	assert_int_equal(plan.why.addr, BASE + 3 * PAGE);
 	assert_int_equal(plan.why.length, 2 * PAGE);
+	assert_int_equal(plan.why.kind, PINREG_KIND_HOLE);
 	char text[256];
 	assert_true(pinreg_why_describe(&plan.why, text, sizeof(text)) > 0);
 	assert_string_equal(text, "nothing is mapped at 0x7f0000003000-0x7f0000005000");

@@ -224,6 +224,24 @@ static void iova__at_another_place_in_the_page(void **state)
 	refused(PINREG_REASON_HOLE, -EFAULT);
 }
 
+/* A limit has nothing to do with a kind, and a hole is one. */
+static void why__no_kind_where_none_decided(void **state)
+{
+	(void)state;
+	set(PINREG_KIND_ANON, RW);
+	input.odp = 0;
+	input.budget.limit = 0;
+	refused(PINREG_REASON_BUDGET, -ENOMEM);
+	assert_int_equal(decide().why.kind, PINREG_KIND_NONE);
+	assert_string_equal(pinreg_kind_name(decide().why.kind), "none");
+	input.max_mr_size = 1;
+	refused(PINREG_REASON_TOO_LONG, -E2BIG);
+	assert_int_equal(decide().why.kind, PINREG_KIND_NONE);
+	runs[0].kind = PINREG_KIND_HOLE;
+	refused(PINREG_REASON_HOLE, -EFAULT);
+	assert_int_equal(decide().why.kind, PINREG_KIND_HOLE);
+}
+
 static void kinds__boundary_is_named(void **state)
 {
 	(void)state;
@@ -316,6 +334,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(limit__odp_where_it_is_trusted),
 	cmocka_unit_test(iova__another_one_needs_proof),
 	cmocka_unit_test(iova__at_another_place_in_the_page),
+	cmocka_unit_test(why__no_kind_where_none_decided),
 	cmocka_unit_test(kinds__boundary_is_named),
 	cmocka_unit_test(private__file_in_dax_state_is_not_pinned),
 	cmocka_unit_test(past_end__of_every_kind_with_a_size),
