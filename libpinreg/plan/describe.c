@@ -48,30 +48,16 @@ static const char *proof(const struct pinreg_why *why)
 static int say_atomics(const struct pinreg_why *why, const struct sentence *out)
 {
 	const char *kind = pinreg_kind_name(why->kind);
-	bool staged = why->reason == PINREG_REASON_STAGED_ATOMICS;
-	struct sentence rest = *out;
-	int length;
-
+	char finding[80] = "no atomic operation on it could be tested";
 	if (why->wrong)
-		length = say(out,
-			     "%s memory needs on-demand paging here, and the data test found %u "
-			     "atomic operations on it wrong",
-			     kind, why->wrong);
-	else
-		length = say(out,
-			     "%s memory needs on-demand paging here, and no atomic operation on it "
-			     "could be tested",
-			     kind);
-	if (!staged || length < 0)
-		return length;
-	size_t written = (size_t)length < out->len ? (size_t)length : out->len;
-	rest.buf = out->buf ? out->buf + written : NULL;
-	rest.len -= written;
-	int more = say(&rest,
-		       ", so a shadow of %" PRIu64
-		       " bytes is pinned: commit and refresh move the data",
-		       why->wanted);
-	return more < 0 ? more : length + more;
+		snprintf(finding, sizeof(finding),
+			 "the data test found %u atomic operations on it wrong", why->wrong);
+	if (why->reason == PINREG_REASON_ODP_ATOMICS)
+		return say(out, "%s memory needs on-demand paging here, and %s", kind, finding);
+	return say(out,
+		   "%s memory cannot be pinned, and with on-demand paging %s, so a shadow of "
+		   "%" PRIu64 " bytes is pinned: commit and refresh move the data",
+		   kind, finding, why->wanted);
 }
 
 static int say_staged(const struct pinreg_why *why, const struct sentence *out)

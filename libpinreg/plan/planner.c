@@ -5,7 +5,6 @@
 #include "plan/planner.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "base/opts.h"
 #include "base/why.h"
@@ -129,7 +128,7 @@ int pinreg_planner_plan(struct pinreg_device *device, uint64_t st_dev, const voi
 	struct pinreg_policy_input input = {
 		.addr = (uintptr_t)addr,
 		.length = length,
-		.page_size = (unsigned int)sysconf(_SC_PAGESIZE),
+		.page_size = (unsigned int)device->sys->page_size(),
 		.odp = device->odp,
 		.odp_rc = device->odp_rc,
 		.flush_global = device->flush_global,

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "plan/trust.h"
 #include "plan/trust_atomic.h"
@@ -270,7 +269,7 @@ int pinreg_trust_run(struct pinreg_device *device, void *memory, unsigned int mt
 {
 	struct run run = {
 		.device = device,
-		.page = (uint64_t)sysconf(_SC_PAGESIZE),
+		.page = device->sys->page_size(),
 		.report = { .size = sizeof(run.report), .mtu = mtu },
 	};
 	int status;

@@ -89,7 +89,7 @@ static int find_in_text(struct pinreg_maps *maps, uint64_t addr, struct pinreg_m
 		if (error)
 			return error;
 		if (out->end > addr) {
-			out->page_size = (unsigned int)sysconf(_SC_PAGESIZE);
+			out->page_size = (unsigned int)pinreg_real_page_size();
 			return 0;
 		}
 		maps->position += used;

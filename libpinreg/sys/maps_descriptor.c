@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sys/real.h"
+
 struct descriptor {
 	int fd;
 	dev_t device; /* procfs gives every open map an inode of its own: */
@@ -42,7 +44,7 @@ static int slot_get(descriptor_slot **out)
 	if (*out)
 		return 0;
 
-	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	size_t size = pinreg_real_page_size();
 	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return -errno;

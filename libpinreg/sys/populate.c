@@ -26,7 +26,7 @@
 /* How far an address is from the page boundary before it. */
 static uintptr_t within_page(const void *addr)
 {
-	return (uintptr_t)addr % (uintptr_t)sysconf(_SC_PAGESIZE);
+	return (uintptr_t)addr % pinreg_real_page_size();
 }
 
 int pinreg_real_populate(void *addr, uint64_t length, bool write)

@@ -50,6 +50,7 @@ int pinreg_real_file_zero(int fd, uint64_t offset, uint64_t length);
 int pinreg_real_file_seek(int fd, uint64_t offset, bool data, uint64_t *out);
 int pinreg_real_file_sync(int fd);
 int pinreg_real_file_extents(int fd, struct fiemap *map);
+uint64_t pinreg_real_page_size(void);
 int pinreg_real_map(int fd, uint64_t length, bool sync, void **out);
 int pinreg_real_map_anonymous(uint64_t length, void **out);
 int pinreg_real_map_shared_read_only(uint64_t length, void **out);

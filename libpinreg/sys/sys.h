@@ -125,6 +125,7 @@ struct pinreg_sys {
 	int (*file_extents)(int fd, struct fiemap *map);
 
 	/* mappings */
+	uint64_t (*page_size)(void); /* of ordinary pages, bytes */
 	int (*map)(int fd, uint64_t length, bool sync, void **out);
 	int (*map_anonymous)(uint64_t length, void **out);
 	int (*map_shared_read_only)(uint64_t length, void **out); /* of a nameless file */

@@ -37,6 +37,7 @@ const struct pinreg_sys pinreg_sys_real = {
 	.file_seek = pinreg_real_file_seek,
 	.file_sync = pinreg_real_file_sync,
 	.file_extents = pinreg_real_file_extents,
+	.page_size = pinreg_real_page_size,
 	.map = pinreg_real_map,
 	.map_anonymous = pinreg_real_map_anonymous,
 	.map_shared_read_only = pinreg_real_map_shared_read_only,

@@ -161,7 +161,7 @@ static bool is_odp(uint32_t key, uint64_t addr, uint32_t length)
  */
 static void packet_rxe(uint8_t *packet, uint64_t addr, uint64_t length, bool store)
 {
-	uint64_t size = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t size = pinreg_sys_real.page_size();
 	uint64_t offset = addr % size;
 	uint8_t *page = (uint8_t *)(uintptr_t)(addr - offset);
 
@@ -186,7 +186,7 @@ static void packet_move(uint8_t *packet, uint64_t addr, uint64_t length, bool od
 static void move(uint64_t from, bool from_odp, uint64_t to, bool to_odp, uint32_t length)
 {
 	uint64_t mtu = pinreg_mtu_bytes(fake_device.mtu);
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t page = pinreg_sys_real.page_size();
 	uint8_t packet[4096];
 
 	if ((from_odp || to_odp) ? fake_device.odp == FAKE_ODP_DEAF : fake_device.pinned_wrong)
@@ -242,7 +242,7 @@ static int loop_read(struct pinreg_loop *loop, const struct ibv_mr *local, uint6
 static int atomic(struct pinreg_loop *loop, const struct ibv_mr *local, uint64_t local_addr,
 		  uint32_t rkey, uint64_t remote_addr, const uint64_t *compare, uint64_t operand)
 {
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t page = pinreg_sys_real.page_size();
 	uint64_t *answer = (uint64_t *)(uintptr_t)local_addr;
 	bool odp = is_odp(rkey, remote_addr, 8);
 	int status = transfer(loop);
@@ -280,6 +280,11 @@ static int drop(void *addr, uint64_t length)
 {
 	fake_device.drops++;
 	return fake_device.drop_error ? fake_device.drop_error : pinreg_sys_real.drop(addr, length);
+}
+
+static uint64_t page_size(void)
+{
+	return pinreg_sys_real.page_size();
 }
 
 static int map_anonymous(uint64_t length, void **out)
@@ -336,6 +341,7 @@ const struct pinreg_sys *fake_device_sys(void)
 		.loop_fetch_add = loop_fetch_add,
 		.loop_compare_swap = loop_compare_swap,
 		.loop_close = loop_close,
+		.page_size = page_size,
 		.map_anonymous = map_anonymous,
 		.unmap = unmap,
 		.drop = drop,
