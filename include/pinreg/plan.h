@@ -33,7 +33,7 @@ enum pinreg_method {
 	PINREG_METHOD_REFUSE = 5, /* as an answer: none of them */
 };
 
-/* What transfers the caller is going to make. */
+/* What transfers the caller is going to make. Atomics are tested apart. */
 enum pinreg_granularity {
 	PINREG_GRANULARITY_BYTE = 0, /* any offset, any length */
 	PINREG_GRANULARITY_PAGE = 1, /* page-aligned, whole pages */

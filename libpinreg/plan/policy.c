@@ -119,7 +119,7 @@ static bool odp_possible(const struct pinreg_policy_input *input, const struct p
 	unsigned int need = odp_needed(input);
 	enum pinreg_trust trust = input->trust.trust;
 	bool atomics = input->access & IBV_ACCESS_REMOTE_ATOMIC;
-	bool bytes = input->granularity == PINREG_GRANULARITY_BYTE || atomics;
+	bool bytes = input->granularity == PINREG_GRANULARITY_BYTE;
 	enum pinreg_reason reason = PINREG_REASON_NONE;
 
 	if (!(input->odp & IBV_ODP_SUPPORT) || (input->odp_rc & need) != need)

@@ -119,7 +119,7 @@ int pinreg_trust_atomics(struct pinreg_loop *loop, struct pinreg_trust_side *pee
 
 bool pinreg_trust_has_atomics(const struct pinreg_trust_report *report)
 {
-	bool assumed = !report->cases;
-
-	return assumed || (report->atomics && !report->atomics_wrong);
+	if (!report->cases)
+		return report->trust == PINREG_TRUST_FULL;
+	return report->atomics && !report->atomics_wrong;
 }

@@ -18,7 +18,10 @@ int pinreg_trust_atomics(struct pinreg_loop *loop, struct pinreg_trust_side *pee
 			 struct pinreg_trust_side *target, uint64_t page,
 			 struct pinreg_trust_report *report);
 
-/* Was every atomic operation right, and was there one? Or is it the caller's word? */
+/*
+ * Was every atomic operation right, and was there one? What was not tested is
+ * the caller's word: FULL is for atomics too.
+ */
 bool pinreg_trust_has_atomics(const struct pinreg_trust_report *report);
 
 #endif

@@ -138,7 +138,8 @@ static void policy__no_odp_on_device(void **state)
 	assert_int_equal(scene_decide(&scene).method, PINREG_METHOD_ODP);
 }
 
-static void policy__atomics_need_more_than_page_trust(void **state)
+/* Each is tested apart: whole pages for transfers, and atomics. */
+static void policy__atomics_and_page_trust(void **state)
 {
 	(void)state;
 	struct scene scene;
@@ -148,6 +149,12 @@ static void policy__atomics_need_more_than_page_trust(void **state)
 	scene.input.odp_rc |= IBV_ODP_SUPPORT_ATOMIC;
 	scene.input.trust.trust = PINREG_TRUST_PAGE;
 	scene.input.granularity = PINREG_GRANULARITY_PAGE;
+	/* somebody's word for whole pages is none for atomics */
+	assert_int_equal(scene_decide(&scene).why.reason, PINREG_REASON_ODP_ATOMICS);
+	scene.input.trust.cases = 50;
+	scene.input.trust.atomics = 36;
+	assert_int_equal(scene_decide(&scene).method, PINREG_METHOD_ODP);
+	scene.input.granularity = PINREG_GRANULARITY_BYTE;
 	assert_int_equal(scene_decide(&scene).why.reason, PINREG_REASON_ODP_GRANULARITY);
 }
 
@@ -277,7 +284,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(policy__one_dax_run_decides_for_all),
 	cmocka_unit_test(policy__trust_against_granularity),
 	cmocka_unit_test(policy__no_odp_on_device),
-	cmocka_unit_test(policy__atomics_need_more_than_page_trust),
+	cmocka_unit_test(policy__atomics_and_page_trust),
 	cmocka_unit_test(policy__atomics_need_a_proof),
 	cmocka_unit_test(policy__method_insisted_on),
 	cmocka_unit_test(policy__memlock_counts_whole_pages),
