@@ -69,6 +69,9 @@ static void print_test(const struct caps *caps)
 		text_field("", TEXT_PLAIN,
 			   "first wrong: %" PRIu64 " bytes at offset %" PRIu64 " of a page",
 			   test->first_wrong_length, test->first_wrong_offset);
+	if (test->atomics)
+		text_field("", TEXT_PLAIN, "%u of %u atomic operations wrong", test->atomics_wrong,
+			   test->atomics);
 }
 
 static void print_text(const struct caps *caps)
@@ -109,6 +112,8 @@ static void add_test(struct json_object *odp, const struct caps *caps)
 	doc_number(test, "bytes_wrong", report->bytes_wrong);
 	doc_number(test, "first_wrong_offset", report->first_wrong_offset);
 	doc_number(test, "first_wrong_length", report->first_wrong_length);
+	doc_number(test, "atomics", report->atomics);
+	doc_number(test, "atomics_wrong", report->atomics_wrong);
 }
 
 static void print_json(const struct caps *caps)

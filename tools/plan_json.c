@@ -34,7 +34,7 @@ static void add_request(struct json_object *document, const struct plan_answer *
 static void add_why(struct json_object *in, const struct pinreg_why *why)
 {
 	struct json_object *numbers;
-	bool no_kind = why->kind == PINREG_KIND_HOLE && why->reason != PINREG_REASON_HOLE;
+	bool no_kind = why->kind == PINREG_KIND_NONE;
 
 	doc_text(in, "reason", pinreg_reason_name(why->reason));
 	doc_errno(in, "errno", why->error);

@@ -36,7 +36,7 @@ extern "C" {
 
 /* What the memory behind a run is. Values are stable; new ones come last. */
 enum pinreg_kind {
-	PINREG_KIND_HOLE = 0,	      /* nothing is mapped here */
+	PINREG_KIND_NONE = 0,	      /* of a reason: no kind was looked at; never of a run */
 	PINREG_KIND_ANON = 1,	      /* private anonymous memory, heap, stack, variables */
 	PINREG_KIND_SHMEM = 2,	      /* memfd, tmpfs, System V, shared anonymous */
 	PINREG_KIND_HUGETLB = 3,      /* reserved huge pages */
@@ -46,6 +46,7 @@ enum pinreg_kind {
 	PINREG_KIND_PRIVATE_FILE = 7, /* MAP_PRIVATE of any file */
 	PINREG_KIND_SPECIAL = 8,      /* of devices and of the kernel, vdso, secretmem */
 	PINREG_KIND_UNKNOWN_FILE = 9, /* shared mapping of a file that could not be looked at */
+	PINREG_KIND_HOLE = 10,	      /* nothing is mapped here */
 };
 
 #define PINREG_PROT_READ 1u

@@ -27,7 +27,7 @@ enum pinreg_trust {
 	PINREG_TRUST_UNTESTED = 0, /* no test yet; as an option: test when needed */
 	PINREG_TRUST_NONE = 1,	   /* absent, or data arrives wrong */
 	PINREG_TRUST_PAGE = 2,	   /* right for page-aligned whole pages only */
-	PINREG_TRUST_FULL = 3,	   /* right for any offset and length */
+	PINREG_TRUST_FULL = 3,	   /* right for any offset and length; atomics are counted apart */
 };
 
 enum pinreg_log_level {
@@ -47,7 +47,8 @@ typedef void pinreg_log_function(void *context, enum pinreg_log_level level, con
 struct pinreg_domain_opts {
 	size_t size;		     /* sizeof(struct pinreg_domain_opts) */
 	unsigned int port;	     /* the port used by the data test; default 1 */
-	enum pinreg_trust odp_trust; /* not UNTESTED: take this for granted, no test */
+	enum pinreg_trust odp_trust; /* not UNTESTED: take this for granted, no test;
+					FULL: also atomics, where the device claims them */
 	unsigned int quiesce_ms;     /* from BREAK to the fence without an ack; default 20 */
 	int break_signal;	     /* real-time signal for leases; default SIGRTMAX - 3 */
 	pinreg_log_function *log;    /* default: nothing is logged */
@@ -87,6 +88,8 @@ struct pinreg_trust_report {
 	uint64_t bytes_wrong;	     /* wrong or stray */
 	uint64_t first_wrong_offset; /* within a page, of the first wrong transfer */
 	uint64_t first_wrong_length; /* its length */
+	unsigned int atomics;	     /* atomic operations made; 0: REMOTE_ATOMIC has no proof */
+	unsigned int atomics_wrong;  /* that changed, or gave back, something wrong */
 };
 
 /*

@@ -33,7 +33,7 @@ enum pinreg_method {
 	PINREG_METHOD_REFUSE = 5, /* as an answer: none of them */
 };
 
-/* What transfers the caller is going to make. */
+/* What transfers the caller is going to make. Atomics are tested apart. */
 enum pinreg_granularity {
 	PINREG_GRANULARITY_BYTE = 0, /* any offset, any length */
 	PINREG_GRANULARITY_PAGE = 1, /* page-aligned, whole pages */
@@ -57,7 +57,8 @@ struct pinreg_region_opts {
 	unsigned int allow_private_file;    /* 1: private copies of file pages are wanted */
 	unsigned int no_staging;	    /* 1: rather be refused than given a shadow */
 	unsigned int single_kind;	    /* 1: refuse a range that crosses kinds (-EXDEV) */
-	uint64_t iova;			    /* address for work requests; 0: that of the memory */
+	uint64_t iova;			    /* address for work requests; 0: that of the memory;
+					       another must be at the same place in its page */
 	unsigned int no_populate;	    /* 1: do not touch cold memory before pinning */
 	unsigned int prefetch;		    /* 1: with ODP, fault pages in at once */
 	unsigned int threads;		    /* for touching and copying; 0: the CPUs given to us */

@@ -35,6 +35,7 @@ enum pinreg_reason {
 	PINREG_REASON_STAGED_REQUESTED = 9,   /* the caller asked for a shadow */
 	PINREG_REASON_ODP_LIMIT = 10,	      /* more than may be pinned, and ODP is trusted */
 	PINREG_REASON_DMABUF_MEMORY = 11,     /* a dma-buf was given */
+	PINREG_REASON_STAGED_ATOMICS = 12,    /* ODP's atomics are not proved: a shadow */
 
 	/* a registration was refused */
 	PINREG_REASON_BAD_RANGE = 100,		/* NULL, zero length, wraps, outside */
@@ -57,13 +58,14 @@ enum pinreg_reason {
 	PINREG_REASON_FENCED = 117,		/* the file is being yielded or was lost */
 	PINREG_REASON_PAST_END = 118,		/* behind the end of the mapped file */
 	PINREG_REASON_KINDS = 119,	    /* the range crosses kinds, and that was forbidden */
-	PINREG_REASON_IOVA = 120,	    /* another iova than the address does not work here */
+	PINREG_REASON_IOVA = 120,	    /* this iova does not work here: see the sentence */
 	PINREG_REASON_FLUSH_MISSING = 121,  /* the device has no such RDMA FLUSH */
 	PINREG_REASON_FLUSH_NOT_PMEM = 122, /* FLUSH to persistence, but not of pmem */
 	PINREG_REASON_BUDGET = 123,	    /* the domain's pin budget: used + wanted > limit */
 	PINREG_REASON_MKEYS = 124,	    /* the device has as many regions as it can */
 	PINREG_REASON_MAP_COUNT = 125,	    /* vm.max_map_count is reached */
 	PINREG_REASON_DMABUF_MISSING = 126, /* the device cannot register dma-bufs */
+	PINREG_REASON_ODP_ATOMICS = 127,    /* needs ODP, whose atomics are not proved */
 
 	/* a file was refused or lost */
 	PINREG_REASON_FILE_NOT_REGULAR = 200,
@@ -90,14 +92,14 @@ struct pinreg_why {
 	enum pinreg_reason reason;
 	int error;	       /* what the call returns: 0 or -errno */
 	int os_error;	       /* errno of the system call that failed, or 0 */
-	enum pinreg_kind kind; /* of the sub-range that decided */
+	enum pinreg_kind kind; /* of the sub-range that decided; NONE: no kind did */
 	uint64_t addr;	       /* that sub-range (for a file: offset), bytes */
 	uint64_t length;       /* its length, bytes */
 	uint64_t wanted;       /* bytes asked for (or a flag word, see the sentence) */
 	uint64_t used;	       /* bytes in use already */
 	uint64_t limit;	       /* bytes allowed */
 	unsigned int mtu;      /* path MTU of the data test, bytes */
-	unsigned int wrong;    /* bytes that the data test found wrong */
+	unsigned int wrong;    /* bytes (of atomics: operations) that the data test found wrong */
 	char step[24];	       /* name of the call that failed */
 	unsigned int assumed;  /* 1: ODP was not tested, the domain was told to trust it */
 	unsigned int reserved_too;

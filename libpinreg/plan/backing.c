@@ -236,11 +236,17 @@ void pinreg_backing_free(struct pinreg_backing *backing)
 const char *pinreg_kind_name(enum pinreg_kind kind)
 {
 	static const char *const names[] = {
-		[PINREG_KIND_HOLE] = "hole",	       [PINREG_KIND_ANON] = "anon",
-		[PINREG_KIND_SHMEM] = "shmem",	       [PINREG_KIND_HUGETLB] = "hugetlb",
-		[PINREG_KIND_PAGECACHE] = "pagecache", [PINREG_KIND_FSDAX] = "fsdax",
-		[PINREG_KIND_DEVDAX] = "devdax",       [PINREG_KIND_PRIVATE_FILE] = "private-file",
-		[PINREG_KIND_SPECIAL] = "special",     [PINREG_KIND_UNKNOWN_FILE] = "unknown-file",
+		[PINREG_KIND_NONE] = "none",
+		[PINREG_KIND_HOLE] = "hole",
+		[PINREG_KIND_ANON] = "anon",
+		[PINREG_KIND_SHMEM] = "shmem",
+		[PINREG_KIND_HUGETLB] = "hugetlb",
+		[PINREG_KIND_PAGECACHE] = "pagecache",
+		[PINREG_KIND_FSDAX] = "fsdax",
+		[PINREG_KIND_DEVDAX] = "devdax",
+		[PINREG_KIND_PRIVATE_FILE] = "private-file",
+		[PINREG_KIND_SPECIAL] = "special",
+		[PINREG_KIND_UNKNOWN_FILE] = "unknown-file",
 	};
 	size_t index = (size_t)kind;
 	return index < sizeof(names) / sizeof(names[0]) ? names[index] : "?";

@@ -45,6 +45,21 @@ static const char *proof(const struct pinreg_why *why)
 			    : "moved the right bytes in the data test";
 }
 
+static int say_atomics(const struct pinreg_why *why, const struct sentence *out)
+{
+	const char *kind = pinreg_kind_name(why->kind);
+	char finding[80] = "no atomic operation on it could be tested";
+	if (why->wrong)
+		snprintf(finding, sizeof(finding),
+			 "the data test found %u atomic operations on it wrong", why->wrong);
+	if (why->reason == PINREG_REASON_ODP_ATOMICS)
+		return say(out, "%s memory needs on-demand paging here, and %s", kind, finding);
+	return say(out,
+		   "%s memory cannot be pinned, and with on-demand paging %s, so a shadow of "
+		   "%" PRIu64 " bytes is pinned: commit and refresh move the data",
+		   kind, finding, why->wanted);
+}
+
 static int say_staged(const struct pinreg_why *why, const struct sentence *out)
 {
 	const char *kind = pinreg_kind_name(why->kind);
@@ -116,6 +131,8 @@ static int say_choice(const struct pinreg_why *why, const struct sentence *out)
 	case PINREG_REASON_STAGED_GRANULARITY:
 	case PINREG_REASON_STAGED_REQUESTED:
 		return say_staged(why, out);
+	case PINREG_REASON_STAGED_ATOMICS:
+		return say_atomics(why, out);
 	default:
 		return say(out, "no reason is known");
 	}
@@ -162,6 +179,12 @@ static int say_device(const struct pinreg_why *why, const struct sentence *out)
 			   "the caller forbade",
 			   why->addr, pinreg_kind_name(why->kind));
 	case PINREG_REASON_IOVA:
+		if (why->limit)
+			return say(out,
+				   "the iova 0x%" PRIx64 " is at byte %" PRIu64
+				   " of its page and the memory at byte %" PRIu64
+				   ": both must be at the same place in pages of %" PRIu64 " bytes",
+				   why->addr, why->wanted, why->used, why->limit);
 		return say(
 			out,
 			"addresses other than the memory's own (0x%" PRIx64
@@ -191,6 +214,8 @@ static int say_device(const struct pinreg_why *why, const struct sentence *out)
 			   why->used, why->limit);
 	case PINREG_REASON_DMABUF_MISSING:
 		return say(out, "the device cannot register dma-bufs: %s", strerror(why->os_error));
+	case PINREG_REASON_ODP_ATOMICS:
+		return say_atomics(why, out);
 	default:
 		return say_odp(why, out);
 	}

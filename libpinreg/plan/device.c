@@ -41,6 +41,7 @@ int pinreg_device_init(struct pinreg_device *device)
 	device->flush_global = (attr.device_cap_flags_ex & CAP_FLUSH_GLOBAL) != 0;
 	device->flush_persistent = (attr.device_cap_flags_ex & CAP_FLUSH_PERSISTENT) != 0;
 	device->memory_windows = memory_windows(attr.orig_attr.device_cap_flags);
+	device->atomics = attr.orig_attr.atomic_cap != IBV_ATOMIC_NONE;
 	device->max_mr_size = attr.orig_attr.max_mr_size;
 	device->max_mr = (uint64_t)attr.orig_attr.max_mr;
 	device->node_guid = attr.orig_attr.node_guid;

@@ -29,6 +29,7 @@ struct pinreg_device {
 	unsigned int flush_global;
 	unsigned int flush_persistent;
 	unsigned int memory_windows;
+	bool atomics; /* REMOTE_ATOMIC has operations behind it */
 	uint64_t max_mr_size;
 	uint64_t max_mr;
 	uint64_t pin_budget;	  /* UINT64_MAX: none */

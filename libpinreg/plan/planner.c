@@ -5,13 +5,13 @@
 #include "plan/planner.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "base/opts.h"
 #include "base/why.h"
 #include "plan/backing.h"
 #include "plan/policy.h"
 #include "plan/trust.h"
+#include "plan/trust_atomic.h"
 
 /*
  * The trust that counts here: of the device, and where the memory is a
@@ -23,10 +23,15 @@ static int gather_trust(struct pinreg_device *device, uint64_t st_dev,
 	int status = pinreg_trust_of_device(device, out);
 	if (status || !st_dev)
 		return status;
-	struct pinreg_trust_report there = { 0 };
+	struct pinreg_trust_report there = { 0 }, here = *out;
 	pinreg_trust_known_of(device, st_dev, &there);
-	if (there.trust != PINREG_TRUST_UNTESTED && there.trust < out->trust)
+	if (there.trust == PINREG_TRUST_UNTESTED)
+		return 0;
+	if (there.trust < here.trust)
 		*out = there;
+	const struct pinreg_trust_report *worse = pinreg_trust_has_atomics(&here) ? &there : &here;
+	out->atomics = worse->atomics;
+	out->atomics_wrong = worse->atomics_wrong;
 	return 0;
 }
 
@@ -84,6 +89,19 @@ static void decide(struct pinreg_device *device, uint64_t st_dev, struct pinreg_
 		plan->why.reason = PINREG_REASON_STAGED_NO_ODP;
 }
 
+/* Reading the map as text needs memory: is it that which cannot be mapped? */
+static bool refuse_map_count(struct pinreg_device *device, struct pinreg_plan *out)
+{
+	uint64_t used, limit;
+	if (device->sys->map_count(&used, &limit) || used < limit)
+		return false;
+	out->method = PINREG_METHOD_REFUSE;
+	pinreg_why_set(&out->why, PINREG_REASON_MAP_COUNT, -ENOMEM);
+	out->why.used = used;
+	out->why.limit = limit;
+	return true;
+}
+
 static int look_and_decide(struct pinreg_device *device, uint64_t st_dev,
 			   struct pinreg_policy_input *input, struct pinreg_decision *out)
 {
@@ -91,6 +109,8 @@ static int look_and_decide(struct pinreg_device *device, uint64_t st_dev,
 	int status = device->sys->memlock(&input->memlock);
 	if (!status)
 		status = pinreg_backing_look(device->sys, input->addr, input->length, &backing);
+	if (status == -ENOMEM && refuse_map_count(device, &out->plan))
+		return 0;
 	if (status)
 		return status;
 	input->runs = backing.runs;
@@ -108,7 +128,7 @@ int pinreg_planner_plan(struct pinreg_device *device, uint64_t st_dev, const voi
 	struct pinreg_policy_input input = {
 		.addr = (uintptr_t)addr,
 		.length = length,
-		.page_size = (unsigned int)sysconf(_SC_PAGESIZE),
+		.page_size = (unsigned int)device->sys->page_size(),
 		.odp = device->odp,
 		.odp_rc = device->odp_rc,
 		.flush_global = device->flush_global,

@@ -9,6 +9,7 @@
 
 #include "base/why.h"
 #include "plan/possible.h"
+#include "plan/trust_atomic.h"
 
 static bool pinnable(const struct pinreg_policy_input *input, const struct pinreg_run *run)
 {
@@ -117,8 +118,8 @@ static bool odp_possible(const struct pinreg_policy_input *input, const struct p
 {
 	unsigned int need = odp_needed(input);
 	enum pinreg_trust trust = input->trust.trust;
-	bool bytes = input->granularity == PINREG_GRANULARITY_BYTE ||
-		     input->access & IBV_ACCESS_REMOTE_ATOMIC;
+	bool atomics = input->access & IBV_ACCESS_REMOTE_ATOMIC;
+	bool bytes = input->granularity == PINREG_GRANULARITY_BYTE;
 	enum pinreg_reason reason = PINREG_REASON_NONE;
 
 	if (!(input->odp & IBV_ODP_SUPPORT) || (input->odp_rc & need) != need)
@@ -131,11 +132,15 @@ static bool odp_possible(const struct pinreg_policy_input *input, const struct p
 		reason = PINREG_REASON_ODP_UNTRUSTED;
 	else if (trust == PINREG_TRUST_PAGE && bytes)
 		reason = PINREG_REASON_ODP_GRANULARITY;
+	else if (atomics && !pinreg_trust_has_atomics(&input->trust))
+		reason = PINREG_REASON_ODP_ATOMICS;
 	if (reason != PINREG_REASON_NONE)
 		pinreg_refuse_run(out, run, reason, -EOPNOTSUPP);
 	out->odp_trust = trust;
 	out->why.mtu = input->trust.mtu;
-	out->why.wrong = (unsigned int)input->trust.bytes_wrong;
+	out->why.wrong = reason == PINREG_REASON_ODP_ATOMICS
+				 ? input->trust.atomics_wrong
+				 : (unsigned int)input->trust.bytes_wrong;
 	out->why.assumed = !input->trust.cases;
 	return reason == PINREG_REASON_NONE;
 }
@@ -192,6 +197,8 @@ static void decide_unpinnable(const struct pinreg_policy_input *input, const str
 		decide_staged(input, run, PINREG_REASON_STAGED_GRANULARITY, out);
 	else if (out->why.reason == PINREG_REASON_ODP_UNTRUSTED)
 		decide_staged(input, run, PINREG_REASON_STAGED_UNTRUSTED, out);
+	else if (out->why.reason == PINREG_REASON_ODP_ATOMICS)
+		decide_staged(input, run, PINREG_REASON_STAGED_ATOMICS, out);
 	else
 		decide_staged(input, run, PINREG_REASON_STAGED_NO_ODP, out);
 }

@@ -45,6 +45,7 @@ void pinreg_refuse_run(struct pinreg_plan *out, const struct pinreg_run *run,
 static uint64_t past_end(const struct pinreg_run *run, unsigned int page_size)
 {
 	switch (run->kind) {
+	case PINREG_KIND_NONE:
 	case PINREG_KIND_HOLE:
 	case PINREG_KIND_ANON:
 	case PINREG_KIND_SPECIAL:
@@ -143,6 +144,14 @@ bool pinreg_policy_possible(const struct pinreg_policy_input *input, struct pinr
 		pinreg_refuse(out, PINREG_REASON_UNALIGNED, -EINVAL);
 		out->why.addr = input->addr;
 		out->why.length = input->length;
+		out->why.limit = input->page_size;
+	} else if (input->iova && (input->iova ^ input->addr) % input->page_size) {
+		/* the kernel's rule for every registration, and a shadow lies as the memory does */
+		pinreg_refuse(out, PINREG_REASON_IOVA, -EINVAL);
+		out->why.addr = input->iova;
+		out->why.length = input->length;
+		out->why.wanted = input->iova % input->page_size;
+		out->why.used = input->addr % input->page_size;
 		out->why.limit = input->page_size;
 	} else {
 		return flush_possible(input, out);

@@ -120,9 +120,9 @@ static int test(struct pinreg_device *device, void *memory, const struct key *ke
 		return -EAGAIN;
 	pinreg_log(&device->log, PINREG_LOG_INFO,
 		   "data test of on-demand paging on %s port %u, MTU %u: %s, %u of %u "
-		   "transfers wrong",
+		   "transfers wrong, %u of %u atomics wrong",
 		   key->device, key->port, key->mtu, pinreg_trust_name(out->trust),
-		   out->cases_wrong, out->cases);
+		   out->cases_wrong, out->cases, out->atomics_wrong, out->atomics);
 	return 0;
 }
 

@@ -4,7 +4,8 @@
  *
  * A finding holds for transfers that are cut into packets of the port's active
  * MTU, which is what it is kept under: a connection with a smaller path MTU
- * may fare worse. It says nothing about atomics, sends and implicit regions.
+ * may fare worse. Atomics are tested where the device claims them, and counted
+ * apart from the trust. It says nothing about sends and implicit regions.
  * What the caller takes for granted (device->assumed) is a finding too.
  */
 #ifndef PINREG_PLAN_TRUST_H

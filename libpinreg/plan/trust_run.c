@@ -10,9 +10,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "plan/trust.h"
+#include "plan/trust_atomic.h"
 #include "plan/trust_side.h"
 
 #define ACCESS (IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ)
@@ -224,6 +224,25 @@ static enum pinreg_trust verdict(const struct run *run)
 	return run->report.cases_wrong ? PINREG_TRUST_PAGE : PINREG_TRUST_FULL;
 }
 
+/* Atomics on a target that allows them. A device may claim them and refuse that. */
+static int atomics(struct run *run, void *memory)
+{
+	const struct pinreg_device *device = run->device;
+	int status;
+
+	if (!device->atomics || !(device->odp_rc & IBV_ODP_SUPPORT_ATOMIC))
+		return 0;
+	pinreg_trust_side_close(&run->target);
+	status = pinreg_trust_side_open(&run->target, run->device, memory, side_length(run),
+					ACCESS | IBV_ACCESS_REMOTE_ATOMIC | IBV_ACCESS_ON_DEMAND);
+	if (status == -EOPNOTSUPP || status == -EINVAL)
+		return 0;
+	if (status)
+		return status;
+	pinreg_trust_side_fill(&run->target, 0, run->target.length, run->seed++);
+	return pinreg_trust_atomics(run->loop, &run->peer, &run->target, run->page, &run->report);
+}
+
 static int run_all(struct run *run, void *memory)
 {
 	const struct pinreg_sys *sys = run->device->sys;
@@ -240,6 +259,8 @@ static int run_all(struct run *run, void *memory)
 	if (!status)
 		status = trials(run);
 	run->report.trust = verdict(run);
+	if (!status && run->report.trust != PINREG_TRUST_NONE)
+		status = atomics(run, memory);
 	return run->refused ? 0 : status;
 }
 
@@ -248,12 +269,12 @@ int pinreg_trust_run(struct pinreg_device *device, void *memory, unsigned int mt
 {
 	struct run run = {
 		.device = device,
-		.page = (uint64_t)sysconf(_SC_PAGESIZE),
+		.page = device->sys->page_size(),
 		.report = { .size = sizeof(run.report), .mtu = mtu },
 	};
 	int status;
 
-	_Static_assert(sizeof(shapes) / sizeof(shapes[0]) * WAYS + 3 <= PINREG_TRUST_SEEDS,
+	_Static_assert(sizeof(shapes) / sizeof(shapes[0]) * WAYS + 4 <= PINREG_TRUST_SEEDS,
 		       "two transfers would look alike");
 	if (side_length(&run) > PINREG_TRUST_ROOM)
 		return -EOPNOTSUPP;

@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sys/maps_text.h"
+#include "sys/maps_descriptor.h"
 #include "sys/real.h"
 
 static bool has_ipc_lock(void)
@@ -57,6 +57,23 @@ int pinreg_real_memlock(struct pinreg_memlock *out)
 	return status;
 }
 
+/* Lines of the map, without memory for it: there may be none just then. */
+static int count_mappings(uint64_t *out)
+{
+	char text[4096];
+	ssize_t got;
+	int fd = pinreg_maps_open();
+	if (fd < 0)
+		return fd;
+	*out = 0;
+	while ((got = read(fd, text, sizeof(text))) > 0 || (got < 0 && errno == EINTR))
+		for (ssize_t i = 0; i < got; i++)
+			*out += text[i] == '\n';
+	int status = got < 0 ? -errno : 0;
+	close(fd);
+	return status;
+}
+
 int pinreg_real_map_count(uint64_t *used, uint64_t *limit)
 {
 	char text[32];
@@ -69,15 +86,5 @@ int pinreg_real_map_count(uint64_t *used, uint64_t *limit)
 		return -EIO;
 	text[got] = 0;
 	*limit = strtoull(text, NULL, 10);
-
-	char *maps;
-	size_t length;
-	int status = pinreg_maps_read_text(&maps, &length);
-	if (status)
-		return status;
-	*used = 0;
-	for (size_t i = 0; i < length; i++)
-		*used += maps[i] == '\n';
-	free(maps);
-	return 0;
+	return count_mappings(used);
 }

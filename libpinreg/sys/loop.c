@@ -118,12 +118,23 @@ static int qp_create(struct ibv_pd *pd, struct ibv_cq *cq, struct ibv_qp **out)
 	return *out ? 0 : failure();
 }
 
+/* What may be done over it. A device without atomics may refuse to allow them. */
+static unsigned int access_possible(struct ibv_context *context)
+{
+	unsigned int access = IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ;
+	struct ibv_device_attr device;
+
+	if (!ibv_query_device(context, &device) && device.atomic_cap != IBV_ATOMIC_NONE)
+		access |= IBV_ACCESS_REMOTE_ATOMIC;
+	return access;
+}
+
 static int qp_to_init(struct ibv_qp *qp, unsigned int port)
 {
 	struct ibv_qp_attr attr = {
 		.qp_state = IBV_QPS_INIT,
 		.port_num = (uint8_t)port,
-		.qp_access_flags = IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ,
+		.qp_access_flags = access_possible(qp->context),
 	};
 
 	return -ibv_modify_qp(qp, &attr,
@@ -249,27 +260,34 @@ static int completion_wait(struct pinreg_loop *loop)
 	}
 }
 
-static int transfer(struct pinreg_loop *loop, enum ibv_wr_opcode opcode, const struct ibv_mr *local,
-		    uint64_t local_addr, uint32_t rkey, uint64_t remote_addr, uint32_t length)
+static int post_and_wait(struct pinreg_loop *loop, struct ibv_send_wr *wr)
 {
-	struct ibv_sge sge = { .addr = local_addr, .length = length, .lkey = local->lkey };
-	struct ibv_send_wr *bad, wr = {
-		.sg_list = &sge,
-		.num_sge = 1,
-		.opcode = opcode,
-		.send_flags = IBV_SEND_SIGNALED,
-		.wr.rdma = { .remote_addr = remote_addr, .rkey = rkey },
-	};
+	struct ibv_send_wr *bad;
 	int error;
 
 	if (loop->dead)
 		return -EREMOTEIO;
-	error = -ibv_post_send(loop->front, &wr, &bad);
+	wr->send_flags = IBV_SEND_SIGNALED;
+	error = -ibv_post_send(loop->front, wr, &bad);
 	if (error)
 		return error;
 	error = completion_wait(loop);
 	loop->dead = error != 0;
 	return error;
+}
+
+static int transfer(struct pinreg_loop *loop, enum ibv_wr_opcode opcode, const struct ibv_mr *local,
+		    uint64_t local_addr, uint32_t rkey, uint64_t remote_addr, uint32_t length)
+{
+	struct ibv_sge sge = { .addr = local_addr, .length = length, .lkey = local->lkey };
+	struct ibv_send_wr wr = {
+		.sg_list = &sge,
+		.num_sge = 1,
+		.opcode = opcode,
+		.wr.rdma = { .remote_addr = remote_addr, .rkey = rkey },
+	};
+
+	return post_and_wait(loop, &wr);
 }
 
 int pinreg_real_loop_write(struct pinreg_loop *loop, const struct ibv_mr *local,
@@ -283,6 +301,39 @@ int pinreg_real_loop_read(struct pinreg_loop *loop, const struct ibv_mr *local, 
 			  uint32_t rkey, uint64_t remote_addr, uint32_t length)
 {
 	return transfer(loop, IBV_WR_RDMA_READ, local, local_addr, rkey, remote_addr, length);
+}
+
+int pinreg_real_loop_fetch_add(struct pinreg_loop *loop, const struct ibv_mr *local,
+			       uint64_t local_addr, uint32_t rkey, uint64_t remote_addr,
+			       uint64_t add)
+{
+	struct ibv_sge sge = { .addr = local_addr, .length = 8, .lkey = local->lkey };
+	struct ibv_send_wr wr = {
+		.sg_list = &sge,
+		.num_sge = 1,
+		.opcode = IBV_WR_ATOMIC_FETCH_AND_ADD,
+		.wr.atomic = { .remote_addr = remote_addr, .rkey = rkey, .compare_add = add },
+	};
+
+	return post_and_wait(loop, &wr);
+}
+
+int pinreg_real_loop_compare_swap(struct pinreg_loop *loop, const struct ibv_mr *local,
+				  uint64_t local_addr, uint32_t rkey, uint64_t remote_addr,
+				  uint64_t compare, uint64_t swap)
+{
+	struct ibv_sge sge = { .addr = local_addr, .length = 8, .lkey = local->lkey };
+	struct ibv_send_wr wr = {
+		.sg_list = &sge,
+		.num_sge = 1,
+		.opcode = IBV_WR_ATOMIC_CMP_AND_SWP,
+		.wr.atomic = { .remote_addr = remote_addr,
+			       .rkey = rkey,
+			       .compare_add = compare,
+			       .swap = swap },
+	};
+
+	return post_and_wait(loop, &wr);
 }
 
 void pinreg_real_loop_close(struct pinreg_loop *loop)

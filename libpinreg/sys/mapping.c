@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mapping.c -- mapping files.
+ * mapping.c -- mapping files and memory.
  */
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "sys/real.h"
+
+uint64_t pinreg_real_page_size(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
 
 int pinreg_real_map(int fd, uint64_t length, bool sync, void **out)
 {
@@ -50,6 +55,6 @@ int pinreg_real_unmap(void *addr, uint64_t length)
 
 int pinreg_real_sync_mapping(void *addr, uint64_t length)
 {
-	uintptr_t within = (uintptr_t)addr % (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t within = (uintptr_t)addr % pinreg_real_page_size();
 	return msync((char *)addr - within, length + within, MS_SYNC) ? -errno : 0;
 }

@@ -89,7 +89,7 @@ static int find_in_text(struct pinreg_maps *maps, uint64_t addr, struct pinreg_m
 		if (error)
 			return error;
 		if (out->end > addr) {
-			out->page_size = (unsigned int)sysconf(_SC_PAGESIZE);
+			out->page_size = (unsigned int)pinreg_real_page_size();
 			return 0;
 		}
 		maps->position += used;
@@ -111,6 +111,11 @@ int pinreg_real_maps_begin(struct pinreg_maps *maps)
 	if (atomic_load(&text_forced))
 		return text_begin(maps);
 	maps->fd = pinreg_maps_descriptor();
+	if (maps->fd == -ENOMEM) {
+		/* vm.max_map_count is reached: a look must not need a mapping */
+		maps->fd = pinreg_maps_open();
+		maps->own = maps->fd >= 0;
+	}
 	return maps->fd < 0 ? maps->fd : 0;
 }
 
@@ -131,5 +136,8 @@ void pinreg_real_maps_end(struct pinreg_maps *maps)
 {
 	free(maps->buffer);
 	maps->buffer = NULL;
-	maps->fd = -1; /* the process's own: it stays open */
+	if (maps->own)
+		close(maps->fd);
+	maps->own = false;
+	maps->fd = -1; /* the process's own stays open */
 }

@@ -31,6 +31,7 @@ struct pinreg_mapping {
  */
 struct pinreg_maps {
 	int fd;
+	bool own;     /* the descriptor is for this look only */
 	bool text;    /* the fallback is in use */
 	char *buffer; /* of the fallback: the whole text */
 	size_t length;

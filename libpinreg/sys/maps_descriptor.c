@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sys/real.h"
+
 struct descriptor {
 	int fd;
 	dev_t device; /* procfs gives every open map an inode of its own: */
@@ -35,13 +37,14 @@ static _Atomic(descriptor_slot *) forgetful_slot;
 /* The last one opened by this process or, in a child, by its parent. */
 static descriptor_slot newest;
 
+/* -errno also where the process has as many mappings as it may. */
 static int slot_get(descriptor_slot **out)
 {
 	*out = atomic_load(&forgetful_slot);
 	if (*out)
 		return 0;
 
-	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	size_t size = pinreg_real_page_size();
 	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return -errno;
@@ -65,19 +68,25 @@ static bool is_ours(const struct descriptor *descriptor)
 	       now.st_dev == descriptor->device;
 }
 
+int pinreg_maps_open(void)
+{
+	int fd = open(PINREG_MAPS_PATH, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int descriptor_open(struct descriptor **out)
 {
 	struct descriptor *fresh = calloc(1, sizeof(*fresh));
 	if (!fresh)
 		return -ENOMEM;
 	struct stat now;
-	fresh->fd = open(PINREG_MAPS_PATH, O_RDONLY | O_CLOEXEC);
-	if (fresh->fd < 0 || fstat(fresh->fd, &now)) {
-		int error = errno;
+	fresh->fd = pinreg_maps_open();
+	int error = fresh->fd < 0 ? fresh->fd : fstat(fresh->fd, &now) ? -errno : 0;
+	if (error) {
 		if (fresh->fd >= 0)
 			close(fresh->fd);
 		free(fresh);
-		return -error;
+		return error;
 	}
 	fresh->device = now.st_dev;
 	fresh->inode = now.st_ino;

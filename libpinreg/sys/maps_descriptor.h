@@ -12,8 +12,12 @@
  * The descriptor, or -errno of opening it. It shows this process's map, also
  * in the child of a fork and where somebody closed the last one. The caller
  * must not close it and must not read from it: the position is shared.
+ * The first call needs a mapping more: -ENOMEM where there can be none.
  * Thread: any.
  */
 int pinreg_maps_descriptor(void);
+
+/* One of the caller's own, that is to be closed. -errno of opening it. */
+int pinreg_maps_open(void);
 
 #endif

@@ -148,9 +148,9 @@ static int read_all(int fd, char **text, size_t *length)
 int pinreg_maps_read_text(char **text, size_t *length)
 {
 	/* not the shared descriptor: two readers would share its position */
-	int fd = open(PINREG_MAPS_PATH, O_RDONLY | O_CLOEXEC);
+	int fd = pinreg_maps_open();
 	if (fd < 0)
-		return -errno;
+		return fd;
 	*text = NULL;
 	*length = 0;
 	int error = read_all(fd, text, length);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * populate.c -- pages of mappings: which are there, bringing them in, huge ones.
+ * populate.c -- pages of mappings: which are there, bringing them in and dropping
+ * them, huge ones.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@
 /* How far an address is from the page boundary before it. */
 static uintptr_t within_page(const void *addr)
 {
-	return (uintptr_t)addr % (uintptr_t)sysconf(_SC_PAGESIZE);
+	return (uintptr_t)addr % pinreg_real_page_size();
 }
 
 int pinreg_real_populate(void *addr, uint64_t length, bool write)
@@ -37,6 +38,11 @@ int pinreg_real_populate(void *addr, uint64_t length, bool write)
 				 write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 	} while (status && errno == EINTR);
 	return status ? -errno : 0;
+}
+
+int pinreg_real_drop(void *addr, uint64_t length)
+{
+	return madvise(addr, length, MADV_DONTNEED) ? -errno : 0;
 }
 
 static bool by_mincore(const void *page)

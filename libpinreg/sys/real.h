@@ -24,6 +24,12 @@ int pinreg_real_loop_write(struct pinreg_loop *loop, const struct ibv_mr *local,
 			   uint32_t length);
 int pinreg_real_loop_read(struct pinreg_loop *loop, const struct ibv_mr *local, uint64_t local_addr,
 			  uint32_t rkey, uint64_t remote_addr, uint32_t length);
+int pinreg_real_loop_fetch_add(struct pinreg_loop *loop, const struct ibv_mr *local,
+			       uint64_t local_addr, uint32_t rkey, uint64_t remote_addr,
+			       uint64_t add);
+int pinreg_real_loop_compare_swap(struct pinreg_loop *loop, const struct ibv_mr *local,
+				  uint64_t local_addr, uint32_t rkey, uint64_t remote_addr,
+				  uint64_t compare, uint64_t swap);
 void pinreg_real_loop_close(struct pinreg_loop *loop);
 int pinreg_real_maps_begin(struct pinreg_maps *maps);
 int pinreg_real_maps_find(struct pinreg_maps *maps, uint64_t addr, struct pinreg_mapping *out);
@@ -44,12 +50,14 @@ int pinreg_real_file_zero(int fd, uint64_t offset, uint64_t length);
 int pinreg_real_file_seek(int fd, uint64_t offset, bool data, uint64_t *out);
 int pinreg_real_file_sync(int fd);
 int pinreg_real_file_extents(int fd, struct fiemap *map);
+uint64_t pinreg_real_page_size(void);
 int pinreg_real_map(int fd, uint64_t length, bool sync, void **out);
 int pinreg_real_map_anonymous(uint64_t length, void **out);
 int pinreg_real_map_shared_read_only(uint64_t length, void **out);
 int pinreg_real_unmap(void *addr, uint64_t length);
 int pinreg_real_sync_mapping(void *addr, uint64_t length);
 int pinreg_real_populate(void *addr, uint64_t length, bool write);
+int pinreg_real_drop(void *addr, uint64_t length);
 void pinreg_real_resident(void *const *pages, unsigned int count, bool *out);
 uint64_t pinreg_real_huge_size(bool *ask);
 int pinreg_real_advise_huge(void *addr, uint64_t length);

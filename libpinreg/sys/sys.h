@@ -80,7 +80,7 @@ struct pinreg_sys {
 
 	/*
 	 * a reliable connection of the device to itself, for the data test.
-	 * Both transfers wait for the completion; -EREMOTEIO where it is an
+	 * All transfers wait for the completion; -EREMOTEIO where it is an
 	 * error, -ETIMEDOUT where there is none.
 	 */
 	int (*loop_open)(struct ibv_pd *pd, unsigned int port, struct pinreg_loop **out);
@@ -88,6 +88,13 @@ struct pinreg_sys {
 			  uint32_t rkey, uint64_t remote_addr, uint32_t length);
 	int (*loop_read)(struct pinreg_loop *loop, const struct ibv_mr *local, uint64_t local_addr,
 			 uint32_t rkey, uint64_t remote_addr, uint32_t length);
+	/* on the eight bytes at remote_addr; what was there before goes to local_addr */
+	int (*loop_fetch_add)(struct pinreg_loop *loop, const struct ibv_mr *local,
+			      uint64_t local_addr, uint32_t rkey, uint64_t remote_addr,
+			      uint64_t add);
+	int (*loop_compare_swap)(struct pinreg_loop *loop, const struct ibv_mr *local,
+				 uint64_t local_addr, uint32_t rkey, uint64_t remote_addr,
+				 uint64_t compare, uint64_t swap);
 	void (*loop_close)(struct pinreg_loop *loop);
 
 	/* the process's memory map */
@@ -118,12 +125,15 @@ struct pinreg_sys {
 	int (*file_extents)(int fd, struct fiemap *map);
 
 	/* mappings */
+	uint64_t (*page_size)(void); /* of ordinary pages, bytes */
 	int (*map)(int fd, uint64_t length, bool sync, void **out);
 	int (*map_anonymous)(uint64_t length, void **out);
 	int (*map_shared_read_only)(uint64_t length, void **out); /* of a nameless file */
 	int (*unmap)(void *addr, uint64_t length);
 	int (*sync_mapping)(void *addr, uint64_t length); /* msync of the pages it touches */
 	int (*populate)(void *addr, uint64_t length, bool write); /* the pages it touches */
+	/* forget the pages until they are touched: shared ones keep their data, others do not */
+	int (*drop)(void *addr, uint64_t length);
 	/* of each page: is it there, so that a pin has nothing to make? */
 	void (*resident)(void *const *pages, unsigned int count, bool *out);
 	/* bytes of a transparent huge page; 0: there are none; *ask: only where advised */

@@ -52,6 +52,32 @@ static void transfer__after_an_error(void **state)
 	loop_pair_close(&pair);
 }
 
+static void atomic__changes_pinned_memory(void **state)
+{
+	struct loop_pair pair;
+
+	(void)state;
+	guest_device_open();
+	assert_true(guest_device.atomics);
+	loop_pair_open(&pair, GUEST_ACCESS | IBV_ACCESS_REMOTE_ATOMIC);
+	for (size_t offset = 0; offset < 3 * 4096; offset += 1016)
+		assert_true(loop_pair_atomics_right(&pair, offset, false));
+	loop_pair_close(&pair);
+}
+
+static void atomic__without_the_right(void **state)
+{
+	struct loop_pair pair;
+
+	(void)state;
+	guest_device_open();
+	loop_pair_open(&pair, GUEST_ACCESS);
+	assert_int_equal(sys->loop_fetch_add(pair.loop, pair.mr[0], (uintptr_t)pair.memory[0],
+					     pair.mr[1]->rkey, (uintptr_t)pair.memory[1], 1),
+			 -EREMOTEIO);
+	loop_pair_close(&pair);
+}
+
 /* Whatever happens, somebody waits for the end of it. */
 static void transfer__with_the_port_down(void **state)
 {
@@ -83,6 +109,8 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(transfer__arrives_at_mtu_4096),
 	cmocka_unit_test_teardown(transfer__arrives_at_mtu_1024, guest_device_restore),
 	cmocka_unit_test(transfer__after_an_error),
+	cmocka_unit_test(atomic__changes_pinned_memory),
+	cmocka_unit_test(atomic__without_the_right),
 	cmocka_unit_test_teardown(transfer__with_the_port_down, guest_device_restore),
 	cmocka_unit_test_teardown(open__port_down, guest_device_restore),
 };

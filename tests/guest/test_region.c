@@ -138,6 +138,31 @@ static void region__odp_on_request_follows_trust(void **state)
 	test_ok(pinreg_region_deregister(region));
 }
 
+static void region__odp_with_atomics_follows_proof(void **state)
+{
+	(void)state;
+	struct pinreg_region_opts opts = {
+		.size = sizeof(opts),
+		.method = PINREG_METHOD_ODP,
+		.granularity = PINREG_GRANULARITY_PAGE,
+		.access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE |
+			  IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_ATOMIC,
+	};
+	struct pinreg_trust_report report = { .size = sizeof(report) };
+	struct pinreg_why why;
+	unsigned char *memory = map(1 << 20, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	test_ok(pinreg_domain_test_odp(rdma_domain(NULL), &report));
+	if (!rdma_has_odp()) {
+		refused(memory, 1 << 20, &opts, -EOPNOTSUPP, PINREG_REASON_ODP_MISSING, &why);
+	} else if (!report.atomics || report.atomics_wrong) {
+		refused(memory, 1 << 20, &opts, -EOPNOTSUPP, PINREG_REASON_ODP_ATOMICS, &why);
+	} else {
+		struct pinreg_region *region = register_ok(memory, 1 << 20, &opts);
+		move(region, memory, 8192, 65536);
+		test_ok(pinreg_region_deregister(region));
+	}
+}
+
 static void region__page_cache(void **state)
 {
 	(void)state;
@@ -274,6 +299,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(region__huge_pages),
 	cmocka_unit_test(region__devdax),
 	cmocka_unit_test(region__odp_on_request_follows_trust),
+	cmocka_unit_test(region__odp_with_atomics_follows_proof),
 	cmocka_unit_test(region__page_cache),
 	cmocka_unit_test(region__impossible_ranges),
 	cmocka_unit_test(region__commit_outside),

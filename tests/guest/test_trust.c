@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "plan/trust.h"
+#include "plan/trust_atomic.h"
 #include "support/guest_device.h"
 #include "support/loop_pair.h"
 #include "support/test.h"
@@ -47,10 +48,14 @@ static void check_known(const struct pinreg_trust_report *report, bool large, ui
 		      (unsigned long long)report->first_wrong_offset,
 		      (unsigned long long)report->first_wrong_length,
 		      (unsigned long long)(sys->now_ns() - began) / 1000000);
+	print_message("%u of %u atomics wrong\n", report->atomics_wrong, report->atomics);
 	assert_int_equal(report->cases != 0, guest_device_has_odp());
 	if (expected == PINREG_TRUST_UNTESTED)
 		test_skip("nothing is known of this kernel");
 	assert_int_equal(report->trust, expected);
+	/* of what moves nothing right, nothing more is asked */
+	if (expected != PINREG_TRUST_NONE)
+		assert_true(pinreg_trust_has_atomics(report));
 }
 
 static void verdict__at_mtu_4096(void **state)
@@ -191,6 +196,28 @@ static void agreement__at_mtu_1024(void **state)
 	agree_at(1024);
 }
 
+static void agreement__of_atomics(void **state)
+{
+	struct pinreg_trust_report report;
+	struct loop_pair pair;
+	bool right = true;
+
+	(void)state;
+	guest_device_open();
+	if (!(guest_device.odp_rc & IBV_ODP_SUPPORT_ATOMIC)) {
+		test_ok(pinreg_trust_of_device(&guest_device, &report));
+		assert_int_equal(report.atomics, 0);
+		return;
+	}
+	test_ok(pinreg_trust_of_device(&guest_device, &report));
+	loop_pair_open(&pair, GUEST_ACCESS | IBV_ACCESS_REMOTE_ATOMIC | IBV_ACCESS_ON_DEMAND);
+	for (size_t offset = 0; offset < 3 * 4096; offset += 1016)
+		for (int dropped = 0; dropped < 2; dropped++)
+			right &= loop_pair_atomics_right(&pair, offset, dropped);
+	loop_pair_close(&pair);
+	assert_int_equal(right, pinreg_trust_has_atomics(&report));
+}
+
 static void error__port_down(void **state)
 {
 	struct pinreg_trust_report report;
@@ -211,6 +238,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(verdict__of_files_on_xfs),
 	cmocka_unit_test(agreement__at_mtu_4096),
 	cmocka_unit_test_teardown(agreement__at_mtu_1024, guest_device_restore),
+	cmocka_unit_test(agreement__of_atomics),
 	cmocka_unit_test_teardown(error__port_down, guest_device_restore),
 };
 

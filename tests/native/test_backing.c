@@ -348,7 +348,9 @@ static void kind_name__no_kind(void **state)
 	(void)state;
 	assert_string_equal(pinreg_kind_name(PINREG_KIND_FSDAX), "fsdax");
 	assert_string_equal(pinreg_kind_name(PINREG_KIND_UNKNOWN_FILE), "unknown-file");
-	assert_string_equal(pinreg_kind_name((enum pinreg_kind)10), "?");
+	assert_string_equal(pinreg_kind_name(PINREG_KIND_HOLE), "hole");
+	assert_string_equal(pinreg_kind_name(PINREG_KIND_NONE), "none");
+	assert_string_equal(pinreg_kind_name((enum pinreg_kind)11), "?");
 	assert_string_equal(pinreg_kind_name((enum pinreg_kind) - 1), "?");
 }
 

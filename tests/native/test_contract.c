@@ -80,6 +80,10 @@ static void commit__plain_file_mapping(void **state)
 	assert_true(dirty_at(memory) > 0);
 	test_ok(pinreg_region_commit(region, 0, LENGTH)); /* "on other files msync() is called" */
 	assert_int_equal(dirty_at(memory), 0);
+	test_ok(pinreg_region_deregister(region));
+	munmap(memory, LENGTH);
+	close(fd);
+	host_domain_close(domain);
 }
 
 static void register__while_breaking(void **state)
@@ -249,6 +253,8 @@ static void describe__plan_of_an_older_caller(void **state)
 	memcpy(plan, &size, sizeof(size));
 	test_ok(pinreg_plan(domain, pages, 4096, NULL, plan));
 	assert_int_equal(pinreg_plan_describe(plan, text, sizeof(text)), -EINVAL);
+	munmap(pages, 8192);
+	host_domain_close(domain);
 }
 
 static void describe__odp_taken_for_granted(void **state)
@@ -265,6 +271,7 @@ static void describe__odp_taken_for_granted(void **state)
 	print_message("%s\n", text);
 	assert_null(strstr(text, "data test")); /* there was none */
 	assert_int_equal(plan.why.mtu, 4096);
+	host_domain_close(domain);
 }
 
 static const struct CMUnitTest cases[] = {

@@ -66,6 +66,8 @@ static int register_locked(struct ibv_pd *pd, void *addr, size_t length, uint64_
 
 	if (!status && odp)
 		status = fake_device.odp_error;
+	if (!status && odp && access & IBV_ACCESS_REMOTE_ATOMIC)
+		status = fake_device.atomic_error;
 	if (status)
 		return status;
 	while (i < REGIONS_MAX && region_table[i].addr)
@@ -159,7 +161,7 @@ static bool is_odp(uint32_t key, uint64_t addr, uint32_t length)
  */
 static void packet_rxe(uint8_t *packet, uint64_t addr, uint64_t length, bool store)
 {
-	uint64_t size = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t size = pinreg_sys_real.page_size();
 	uint64_t offset = addr % size;
 	uint8_t *page = (uint8_t *)(uintptr_t)(addr - offset);
 
@@ -184,7 +186,7 @@ static void packet_move(uint8_t *packet, uint64_t addr, uint64_t length, bool od
 static void move(uint64_t from, bool from_odp, uint64_t to, bool to_odp, uint32_t length)
 {
 	uint64_t mtu = pinreg_mtu_bytes(fake_device.mtu);
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t page = pinreg_sys_real.page_size();
 	uint8_t packet[4096];
 
 	if ((from_odp || to_odp) ? fake_device.odp == FAKE_ODP_DEAF : fake_device.pinned_wrong)
@@ -237,6 +239,54 @@ static int loop_read(struct pinreg_loop *loop, const struct ibv_mr *local, uint6
 	return status;
 }
 
+static int atomic(struct pinreg_loop *loop, const struct ibv_mr *local, uint64_t local_addr,
+		  uint32_t rkey, uint64_t remote_addr, const uint64_t *compare, uint64_t operand)
+{
+	uint64_t page = pinreg_sys_real.page_size();
+	uint64_t *answer = (uint64_t *)(uintptr_t)local_addr;
+	bool odp = is_odp(rkey, remote_addr, 8);
+	int status = transfer(loop);
+
+	is_odp(local->lkey, local_addr, 8);
+	assert_int_equal(remote_addr % 8, 0);
+	if (status || (odp && fake_device.atomics == FAKE_ATOMICS_DEAF))
+		return status;
+	if (odp && fake_device.atomics == FAKE_ATOMICS_PAGE_START)
+		remote_addr -= remote_addr % page;
+	uint64_t *value = (uint64_t *)(uintptr_t)remote_addr;
+	uint64_t before = *value;
+	if (!compare)
+		*value += operand;
+	else if (before == *compare || (odp && fake_device.atomics == FAKE_ATOMICS_SWAP_ALWAYS))
+		*value = operand;
+	*answer = odp && fake_device.atomics == FAKE_ATOMICS_NEW_VALUE ? *value : before;
+	return 0;
+}
+
+static int loop_fetch_add(struct pinreg_loop *loop, const struct ibv_mr *local, uint64_t local_addr,
+			  uint32_t rkey, uint64_t remote_addr, uint64_t add)
+{
+	return atomic(loop, local, local_addr, rkey, remote_addr, NULL, add);
+}
+
+static int loop_compare_swap(struct pinreg_loop *loop, const struct ibv_mr *local,
+			     uint64_t local_addr, uint32_t rkey, uint64_t remote_addr,
+			     uint64_t compare, uint64_t swap)
+{
+	return atomic(loop, local, local_addr, rkey, remote_addr, &compare, swap);
+}
+
+static int drop(void *addr, uint64_t length)
+{
+	fake_device.drops++;
+	return fake_device.drop_error ? fake_device.drop_error : pinreg_sys_real.drop(addr, length);
+}
+
+static uint64_t page_size(void)
+{
+	return pinreg_sys_real.page_size();
+}
+
 static int map_anonymous(uint64_t length, void **out)
 {
 	int status = make();
@@ -266,6 +316,12 @@ void fake_device_reset(void)
 		IBV_ODP_SUPPORT_WRITE | IBV_ODP_SUPPORT_READ;
 }
 
+void fake_device_add_atomics(void)
+{
+	fake_device.attr.orig_attr.atomic_cap = IBV_ATOMIC_HCA;
+	fake_device.attr.odp_caps.per_transport_caps.rc_odp_caps |= IBV_ODP_SUPPORT_ATOMIC;
+}
+
 void fake_device_use(struct pinreg_device *out)
 {
 	*out = (struct pinreg_device){ .sys = fake_device_sys(), .pd = &verbs_pd, .port = 1 };
@@ -282,9 +338,13 @@ const struct pinreg_sys *fake_device_sys(void)
 		.loop_open = loop_open,
 		.loop_write = loop_write,
 		.loop_read = loop_read,
+		.loop_fetch_add = loop_fetch_add,
+		.loop_compare_swap = loop_compare_swap,
 		.loop_close = loop_close,
+		.page_size = page_size,
 		.map_anonymous = map_anonymous,
 		.unmap = unmap,
+		.drop = drop,
 	};
 
 	return &sys;

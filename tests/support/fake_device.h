@@ -17,14 +17,23 @@ enum fake_odp {
 	FAKE_ODP_DEAF,	/* nothing moves */
 };
 
+enum fake_atomics {
+	FAKE_ATOMICS_RIGHT,
+	FAKE_ATOMICS_PAGE_START,  /* on the first bytes of the page */
+	FAKE_ATOMICS_SWAP_ALWAYS, /* whatever is there */
+	FAKE_ATOMICS_NEW_VALUE,	  /* what is there afterwards is given back */
+	FAKE_ATOMICS_DEAF,	  /* nothing happens */
+};
+
 struct fake_device {
 	/* what it is */
 	struct ibv_device_attr_ex attr;
 	enum ibv_port_state state;
 	enum ibv_mtu mtu;
 	enum fake_odp odp;
-	bool pinned_wrong;    /* not even pinned memory arrives */
-	unsigned int open_us; /* how long a loop takes to open */
+	enum fake_atomics atomics; /* on on-demand memory */
+	bool pinned_wrong;	   /* not even pinned memory arrives */
+	unsigned int open_us;	   /* how long a loop takes to open */
 	/* from the transfer of this number on (1: the first), so many give error */
 	unsigned int fail_at;
 	unsigned int fail_count;
@@ -32,12 +41,15 @@ struct fake_device {
 	/* the call of this number that makes something gives error; 0: none */
 	unsigned int make_fail_at;
 	int make_error;
-	int odp_error; /* of registering with ON_DEMAND */
+	int odp_error;	  /* of registering with ON_DEMAND */
+	int atomic_error; /* of registering with ON_DEMAND and REMOTE_ATOMIC */
+	int drop_error;	  /* of dropping pages */
 	/* ports asked from this one on have another MTU; 0: none */
 	unsigned int mtu_changes_at;
 	/* what happened */
 	unsigned int transfers;
 	unsigned int makes; /* loops, regions, mappings */
+	unsigned int drops;
 	unsigned int port_queries;
 	unsigned int loops_opened;
 	unsigned int loops;    /* now */
@@ -50,6 +62,9 @@ extern struct fake_device fake_device;
 
 /* A working device with on-demand paging, MTU 4096, port 1 of 1. */
 void fake_device_reset(void);
+
+/* It has atomics too, over on-demand paging as well: before fake_device_use(). */
+void fake_device_add_atomics(void);
 
 /* A struct pinreg_device on it, initialised. */
 void fake_device_use(struct pinreg_device *out);

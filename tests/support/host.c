@@ -33,6 +33,8 @@ struct pinreg_domain *host_domain(unsigned int quiesce_ms)
 	table.loop_open = fake->loop_open;
 	table.loop_read = fake->loop_read;
 	table.loop_write = fake->loop_write;
+	table.loop_fetch_add = fake->loop_fetch_add;
+	table.loop_compare_swap = fake->loop_compare_swap;
 	table.loop_close = fake->loop_close;
 
 	struct pinreg_domain_opts opts = {

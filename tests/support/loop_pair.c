@@ -69,6 +69,29 @@ bool loop_pair_arrives(struct loop_pair *pair, bool write, size_t offset, uint32
 	return !memcmp(to, pair->wanted, LOOP_PAIR_LENGTH);
 }
 
+bool loop_pair_atomics_right(struct loop_pair *pair, size_t offset, bool dropped)
+{
+	uint64_t answer = (uintptr_t)pair->memory[0], place = (uintptr_t)pair->memory[1] + offset;
+	uint32_t rkey = pair->mr[1]->rkey;
+	uint64_t old, now, given[2];
+
+	randomize(pair->memory[0], LOOP_PAIR_LENGTH);
+	randomize(pair->memory[1], LOOP_PAIR_LENGTH);
+	if (dropped)
+		memset(pair->memory[1], 0, LOOP_PAIR_LENGTH);
+	memcpy(pair->wanted, pair->memory[1], LOOP_PAIR_LENGTH);
+	memcpy(&old, pair->wanted + offset, 8);
+	if (dropped)
+		test_ok(sys->drop(pair->memory[1], LOOP_PAIR_LENGTH));
+	test_ok(sys->loop_fetch_add(pair->loop, pair->mr[0], answer, rkey, place, 12345));
+	now = old + 12345;
+	test_ok(sys->loop_compare_swap(pair->loop, pair->mr[0], answer + 8, rkey, place, now, 77));
+	memcpy(given, pair->memory[0], sizeof(given));
+	memcpy(pair->wanted + offset, &(uint64_t){ 77 }, 8);
+	return given[0] == old && given[1] == now &&
+	       !memcmp(pair->memory[1], pair->wanted, LOOP_PAIR_LENGTH);
+}
+
 bool loop_pair_odd_arrive(struct loop_pair *pair, bool write)
 {
 	static const struct {

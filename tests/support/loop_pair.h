@@ -27,6 +27,13 @@ int loop_pair_move(struct loop_pair *pair, bool write, size_t offset, uint32_t l
 /* Is every byte, also around the transfer, what it has to be afterwards? */
 bool loop_pair_arrives(struct loop_pair *pair, bool write, size_t offset, uint32_t length);
 
+/*
+ * Fetch-and-add, then compare-and-swap, of the eight bytes at offset: is the word,
+ * what was given back, and every byte around what it has to be? dropped: the
+ * remote memory's pages are not there when the first of them comes.
+ */
+bool loop_pair_atomics_right(struct loop_pair *pair, size_t offset, bool dropped);
+
 /* The same for several odd offsets and lengths: are all right? */
 bool loop_pair_odd_arrive(struct loop_pair *pair, bool write);
 
