@@ -45,7 +45,8 @@ static int carry_out(struct pinreg_region *region, struct pinreg_why *why)
 	status = pinreg_set_enter_to_add(region->set);
 	if (status)
 		return pinreg_why_set(why, PINREG_REASON_FENCED, status);
-	status = pinreg_region_attach(region, &mr, why);
+	struct pinreg_stop stop = pinreg_set_stop(region->set);
+	status = pinreg_region_attach(region, &stop, &mr, why);
 	if (!status)
 		link_into_set(region, mr);
 	pinreg_set_leave(region->set);

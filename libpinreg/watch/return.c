@@ -32,12 +32,18 @@ static int look_at_size(struct pinreg_file *file, struct pinreg_why *why)
 	return -ESTALE;
 }
 
+static int tenure_asked(void *tenure, struct pinreg_why *why)
+{
+	return pinreg_tenure_check(tenure, why);
+}
+
 /* Nobody knows a key before the set is opened, and that is the last thing. */
 static int register_again(struct pinreg_file *file, struct pinreg_why *why)
 {
+	struct pinreg_stop stop = { .asked = tenure_asked, .context = &file->tenure };
 	int status;
 	do {
-		status = pinreg_set_restore_one(&file->regions, why);
+		status = pinreg_set_restore_one(&file->regions, &stop, why);
 		int taken = status < 0 ? 0 : pinreg_tenure_check(&file->tenure, why);
 		if (taken)
 			return taken;
