@@ -287,12 +287,78 @@ static void register__is_left_after_one_piece(void **state)
 	close_large(domain);
 }
 
+/* ---- what peers wrote is committed, and somebody opens the file ---- */
+
+static int persist_noted(struct pinreg_persist *persist, void *addr, uint64_t length)
+{
+	note((uint64_t)((unsigned char *)addr - seen.home));
+	return pinreg_sys_real.persist_range(persist, addr, length);
+}
+
+/* Something that peers wrote at the end of each piece. */
+static struct pinreg_domain *open_written(unsigned int quiesce_ms)
+{
+	hooks = (struct pinreg_sys){ .persist_range = persist_noted };
+	struct pinreg_domain *domain = open_large(quiesce_ms);
+	test_ok(register_shadow(NULL));
+	for (unsigned int i = 1; i <= PIECES; i++)
+		shadow()[i * PINREG_PIECE - 1] = 0x55;
+	seen.noted = true;
+	seen.opens_at = 2;
+	return domain;
+}
+
+static void commit__ends_after_one_piece_when_fenced(void **state)
+{
+	(void)state;
+	struct pinreg_event event;
+	struct pinreg_domain *domain = open_written(1);
+	seen.until_fenced = true;
+	assert_int_equal(pinreg_region_commit(seen.region, 0, LENGTH), -EAGAIN);
+	seen.noted = false;
+	assert_int_equal(seen.count, 2);
+	host_expect(domain, PINREG_EVENT_BREAK, &event);
+	host_expect(domain, PINREG_EVENT_FENCED, &event);
+	host_expect(domain, PINREG_EVENT_RESTORED, &event);
+	assert_int_equal(host_wait(seen.opener), 0);
+	/* as it is written: the front is home, the rest is lost, and peers see the file */
+	for (unsigned int i = 1; i <= PIECES; i++)
+		assert_int_equal(seen.home[i * PINREG_PIECE - 1], i <= 2 ? 0x55 : 0);
+	assert_memory_equal(shadow(), seen.home, LENGTH);
+	/* again, and this time all of it */
+	shadow()[LENGTH - 1] = 0x66;
+	test_ok(pinreg_region_commit(seen.region, 0, LENGTH));
+	assert_int_equal(seen.home[LENGTH - 1], 0x66);
+	close_large(domain);
+}
+
+/* The time to drain is there to commit what has arrived. */
+static void commit__is_finished_while_draining(void **state)
+{
+	(void)state;
+	struct pinreg_event event;
+	struct pinreg_domain *domain = open_written(60000);
+	test_ok(pinreg_region_commit(seen.region, 0, LENGTH));
+	seen.noted = false;
+	assert_int_equal(seen.count, PIECES);
+	host_expect(domain, PINREG_EVENT_BREAK, &event);
+	test_ok(pinreg_file_ack(seen.file));
+	host_expect(domain, PINREG_EVENT_FENCED, &event);
+	host_expect(domain, PINREG_EVENT_RESTORED, &event);
+	assert_int_equal(host_wait(seen.opener), 0);
+	for (unsigned int i = 1; i <= PIECES; i++)
+		assert_int_equal(shadow()[i * PINREG_PIECE - 1], 0x55);
+	close_large(domain);
+}
+
 static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(pieces__end_at_multiples_and_ask_in_between),
 	cmocka_unit_test(pieces__stop_or_fail_in_the_middle),
 	cmocka_unit_test(restore__is_left_after_one_piece),
 	cmocka_unit_test(restore__is_left_before_registering),
 	cmocka_unit_test(register__is_left_after_one_piece),
+	cmocka_unit_test(commit__ends_after_one_piece_when_fenced),
+	cmocka_unit_test(commit__is_finished_while_draining),
 };
 
 TEST_MAIN(cases)
