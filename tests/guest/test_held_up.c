@@ -9,44 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/leased.h"
 #include "support/rdma.h"
 #include "support/test.h"
 
 /* To copy it takes the emulated guest longer than anybody may wait. */
 #define LENGTH ((uint64_t)256 << 20)
 #define BOUND_NS ((uint64_t)100000000)
-
-static const char *const mounts[] = { "/pmem/ext4", "/pmem/xfs" };
-#define MOUNTS (sizeof(mounts) / sizeof(mounts[0]))
-
-/* A leased file with a shadow of all of it. */
-struct scene {
-	char path[256];
-	struct pinreg_file *file;
-	struct pinreg_region *region;
-};
-
-static void scene_open(struct scene *scene, const char *mount)
-{
-	struct pinreg_file_opts opts = { .size = sizeof(opts), .length = LENGTH, .create = 1 };
-	struct pinreg_region_opts staged = { .size = sizeof(staged),
-					     .method = PINREG_METHOD_STAGED };
-	struct pinreg_why why;
-	snprintf(scene->path, sizeof(scene->path), "%s/held-up-%d", mount, getpid());
-	int status = pinreg_file_open(rdma_domain(NULL), AT_FDCWD, scene->path, &opts, &why,
-				      &scene->file);
-	if (!status)
-		status = pinreg_file_register(scene->file, 0, 0, &staged, &why, &scene->region);
-	if (status)
-		fail_msg("%s: %s", mount, rdma_sentence(&why));
-}
-
-static void scene_close(struct scene *scene)
-{
-	test_ok(pinreg_region_deregister(scene->region));
-	test_ok(pinreg_file_close(scene->file));
-	unlink(scene->path);
-}
 
 static uint64_t now_ns(void)
 {
@@ -64,63 +33,64 @@ static double ms(uint64_t ns)
  * Open it and close it at once. How long that took. By this process: a fork
  * copies all that is pinned, which takes longer than what is measured.
  */
-static uint64_t open_it(const struct scene *scene)
+static uint64_t open_it(const struct leased *leased)
 {
 	uint64_t begun = now_ns();
-	int fd = open(scene->path, O_RDONLY | O_CLOEXEC);
+	int fd = open(leased->path, O_RDONLY | O_CLOEXEC);
 	uint64_t waited = now_ns() - begun;
 	test_ok(fd);
 	close(fd);
 	return waited;
 }
 
-static enum pinreg_file_state state_of(const struct scene *scene)
+static enum pinreg_file_state state_of(const struct leased *leased)
 {
 	struct pinreg_file_info info = { .size = sizeof(info) };
-	test_ok(pinreg_file_query(scene->file, &info));
+	test_ok(pinreg_file_query(leased->file, &info));
 	return info.state;
 }
 
-static void wait_for(const struct scene *scene, enum pinreg_file_state wanted)
+static void wait_for(const struct leased *leased, enum pinreg_file_state wanted)
 {
-	for (int i = 0; i < 50000 && state_of(scene) != wanted; i++)
+	for (int i = 0; i < 50000 && state_of(leased) != wanted; i++)
 		usleep(200);
-	assert_int_equal(state_of(scene), wanted);
+	assert_int_equal(state_of(leased), wanted);
 }
 
 /* How long it takes when nobody comes. */
-static uint64_t restore_undisturbed(const struct scene *scene)
+static uint64_t restore_undisturbed(const struct leased *leased)
 {
-	open_it(scene);
-	wait_for(scene, PINREG_FILE_REVALIDATE);
+	open_it(leased);
+	wait_for(leased, PINREG_FILE_REVALIDATE);
 	uint64_t begun = now_ns();
-	wait_for(scene, PINREG_FILE_HELD);
+	wait_for(leased, PINREG_FILE_HELD);
 	return now_ns() - begun;
 }
 
 static void restore__somebody_comes_in_the_middle(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < MOUNTS; i++) {
-		struct scene scene;
+	for (size_t i = 0; i < LEASED_MOUNTS; i++) {
+		struct leased leased;
 		unsigned int in_the_middle = 0;
-		scene_open(&scene, mounts[i]);
-		uint64_t whole = restore_undisturbed(&scene);
+		leased_open(&leased, leased_mounts[i], LENGTH);
+		leased_register_shadow(&leased);
+		uint64_t whole = restore_undisturbed(&leased);
 		for (uint64_t eighth = 1; eighth < 8; eighth++) {
-			open_it(&scene);
-			wait_for(&scene, PINREG_FILE_REVALIDATE);
+			open_it(&leased);
+			wait_for(&leased, PINREG_FILE_REVALIDATE);
 			usleep((useconds_t)(whole * eighth / 8000));
-			bool middle = state_of(&scene) == PINREG_FILE_REVALIDATE;
-			uint64_t waited = open_it(&scene);
+			bool middle = state_of(&leased) == PINREG_FILE_REVALIDATE;
+			uint64_t waited = open_it(&leased);
 			printf("%s: %s %.0f ms of restoring, which takes %.0f: waited %.3f ms\n",
-			       mounts[i], middle ? "after" : "done after", ms(whole * eighth / 8),
-			       ms(whole), ms(waited));
+			       leased_mounts[i], middle ? "after" : "done after",
+			       ms(whole * eighth / 8), ms(whole), ms(waited));
 			assert_true(waited < BOUND_NS);
 			in_the_middle += middle;
-			wait_for(&scene, PINREG_FILE_HELD);
+			wait_for(&leased, PINREG_FILE_HELD);
 		}
 		assert_true(in_the_middle > 0);
-		scene_close(&scene);
+		leased_remove(&leased);
 	}
 }
 
@@ -134,22 +104,23 @@ static void *commit_until_fenced(void *region)
 static void commit__somebody_comes_in_the_middle(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < MOUNTS; i++) {
-		struct scene scene;
+	for (size_t i = 0; i < LEASED_MOUNTS; i++) {
+		struct leased leased;
 		pthread_t thread;
-		scene_open(&scene, mounts[i]);
+		leased_open(&leased, leased_mounts[i], LENGTH);
+		leased_register_shadow(&leased);
 		uint64_t begun = now_ns();
-		test_ok(pinreg_region_commit(scene.region, 0, LENGTH));
+		test_ok(pinreg_region_commit(leased.region, 0, LENGTH));
 		uint64_t whole = now_ns() - begun;
-		pthread_create(&thread, NULL, commit_until_fenced, scene.region);
+		pthread_create(&thread, NULL, commit_until_fenced, leased.region);
 		usleep(10000);
-		uint64_t waited = open_it(&scene);
+		uint64_t waited = open_it(&leased);
 		pthread_join(thread, NULL);
-		printf("%s: beside a commit, which takes %.0f ms: waited %.3f ms\n", mounts[i],
-		       ms(whole), ms(waited));
+		printf("%s: beside a commit, which takes %.0f ms: waited %.3f ms\n",
+		       leased_mounts[i], ms(whole), ms(waited));
 		assert_true(waited < BOUND_NS);
-		wait_for(&scene, PINREG_FILE_HELD);
-		scene_close(&scene);
+		wait_for(&leased, PINREG_FILE_HELD);
+		leased_remove(&leased);
 	}
 }
 
