@@ -95,8 +95,11 @@ int pinreg_file_open(struct pinreg_domain *domain, int dirfd, const char *path,
  *
  * offset: bytes from its start; length: bytes, 0 for all the rest.
  * opts, why: as for pinreg_region_register().
- * Return: as pinreg_region_register(), and -EAGAIN while the file is not
- * held, -ESTALE when it is lost, -EINVAL for a part outside of it.
+ * While the kernel registers a region, here or after a return, nobody can be let
+ * in: that is one call. Where it takes too long, make several regions.
+ * Return: as pinreg_region_register(), and -EAGAIN while the file is not held or
+ * where it was broken before a shadow was filled, -ESTALE when it is lost,
+ * -EINVAL for a part outside of it.
  * Ownership: the caller deregisters *out before it closes the file.
  * Thread: any. Since: 0.1
  */

@@ -104,8 +104,17 @@ int pinreg_region_query(struct pinreg_region *region, struct pinreg_region_info 
  * this call copies them home.
  * On a DAX file mapped with MAP_SYNC CPU caches are flushed, on other files
  * msync() is called, on other memory there is nothing to do.
- * Return: 0, -EINVAL (NULL, outside the region), -EAGAIN while fenced,
- * -ESTALE when lost, or the -errno of msync (-EIO). Thread: any. Since: 0.1
+ *
+ * Goes from front to back, and is done when it returns 0. It is not cut short
+ * between BREAK and FENCED. A fence ends it with -EAGAIN within milliseconds,
+ * or when the msync() under way is over: then some bytes from offset on, how many
+ * is not told, are durable, and the others are not. With STAGED those others are
+ * lost: RESTORED comes with a shadow that shows the file. So peers have to write
+ * all of it again. With the other methods they are in the memory: a second call
+ * after RESTORED makes them durable, unless somebody has changed the file.
+ * Return: 0, -EINVAL (NULL, outside the region), -EAGAIN while fenced or when
+ * ended by a fence, -ESTALE when lost, or the -errno of msync (-EIO; of what lies
+ * behind, nothing was done). Thread: any. Since: 0.1
  */
 int pinreg_region_commit(struct pinreg_region *region, uint64_t offset, uint64_t length);
 
@@ -116,8 +125,10 @@ int pinreg_region_commit(struct pinreg_region *region, uint64_t offset, uint64_t
  * offset, length: bytes within the region. With STAGED they are copied into the
  * shadow; what peers have written there and was not committed is overwritten.
  * With the other methods there is nothing to do. Call it after local stores.
- * Return: 0, -EINVAL (NULL, outside the region), -EAGAIN while fenced, -ESTALE
- * when lost. Thread: any. Since: 0.1
+ * A fence ends it with -EAGAIN when a part is copied; there is nothing to be
+ * repeated, since RESTORED comes with a shadow that shows all of the memory.
+ * Return: 0, -EINVAL (NULL, outside the region), -EAGAIN while fenced or when
+ * ended by a fence, -ESTALE when lost. Thread: any. Since: 0.1
  */
 int pinreg_region_refresh(struct pinreg_region *region, uint64_t offset, uint64_t length);
 

@@ -31,8 +31,7 @@ struct work {
 	struct pinreg_prepared *file;
 	const struct pinreg_sys *sys;
 	struct pinreg_tenure *tenure;
-	const _Atomic(bool) *give_up; /* or NULL */
-	struct pinreg_why *why;	      /* never NULL */
+	struct pinreg_why *why; /* never NULL */
 	uint64_t found_size;
 	uint64_t room;	  /* bytes free on the filesystem */
 	uint64_t missing; /* bytes without a block */
@@ -57,15 +56,6 @@ static int walk(struct work *work, pinreg_extent_function *visit)
 	return status;
 }
 
-/* Is it time to let go, or not ours to change any more? Then says so. */
-static int check_tenure(struct work *work)
-{
-	bool asked = work->give_up && atomic_load(work->give_up);
-	if (!asked && pinreg_tenure_whole(work->tenure))
-		return 0;
-	return pinreg_why_set(work->why, PINREG_REASON_FILE_TAKEN, -EBUSY);
-}
-
 static int note_needs(void *context, const struct pinreg_extent *extent)
 {
 	struct work *work = context;
@@ -88,7 +78,7 @@ static int allocate_pieces(struct work *work, int mode)
 	uint64_t length = work->file->length;
 	for (uint64_t done = 0; done < length;) {
 		uint64_t part = length - done < PIECE_ALLOCATE ? length - done : PIECE_ALLOCATE;
-		int status = check_tenure(work);
+		int status = pinreg_tenure_check(work->tenure, work->why);
 		if (status)
 			return status;
 		status = work->sys->file_allocate(work->file->fd, mode, done, part);
@@ -117,7 +107,7 @@ static int allocate(struct work *work)
 	if (!status && (work->missing || grow))
 		status = allocate_pieces(work, FALLOC_FL_KEEP_SIZE);
 	if (!status && grow)
-		status = check_tenure(work);
+		status = pinreg_tenure_check(work->tenure, work->why);
 	if (status || !grow)
 		return status;
 	status = work->sys->file_resize(file->fd, file->length);
@@ -154,7 +144,7 @@ static int zero_extent(void *context, const struct pinreg_extent *extent)
 		uint64_t part = extent->length - done;
 		if (part > PIECE_ZERO)
 			part = PIECE_ZERO;
-		int status = check_tenure(work);
+		int status = pinreg_tenure_check(work->tenure, work->why);
 		if (status)
 			return status;
 		status = zero_piece(work, extent->offset + done, part);
@@ -236,13 +226,12 @@ static int map_whole(struct work *work)
 }
 
 int pinreg_prepared_prepare(struct pinreg_prepared *file, struct pinreg_tenure *tenure,
-			    const _Atomic(bool) *give_up, struct pinreg_why *why)
+			    struct pinreg_why *why)
 {
 	struct work work = {
 		.file = file,
 		.sys = file->device->sys,
 		.tenure = tenure,
-		.give_up = give_up,
 		.why = why,
 	};
 	struct pinreg_file_look look;
@@ -262,7 +251,7 @@ int pinreg_prepared_prepare(struct pinreg_prepared *file, struct pinreg_tenure *
 		status = map_whole(&work);
 	/* the last steps may have taken long */
 	if (!status)
-		status = check_tenure(&work);
+		status = pinreg_tenure_check(tenure, why);
 	if (!status)
 		file->size = look.size > file->length ? look.size : file->length;
 	return status;

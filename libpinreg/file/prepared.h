@@ -6,7 +6,6 @@
 #ifndef PINREG_FILE_PREPARED_H
 #define PINREG_FILE_PREPARED_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -47,12 +46,11 @@ int pinreg_prepared_open(struct pinreg_prepared *file, struct pinreg_device *dev
 /*
  * Allocate, zero what is a hole or unwritten, sync, verify, map (the first
  * time). ASSUMPTIONS: tenure is of the lease on file->fd; why is not NULL. 0,
- * or -errno with *why (PINREG_REASON_FILE_TAKEN: somebody waits for the file,
- * or a thread for us: *give_up, which may be NULL, became true). What was done
- * stays until pinreg_prepared_undo().
+ * or -errno with *why (PINREG_REASON_FILE_TAKEN: pinreg_tenure_check() said
+ * so). What was done stays until pinreg_prepared_undo().
  */
 int pinreg_prepared_prepare(struct pinreg_prepared *file, struct pinreg_tenure *tenure,
-			    const _Atomic(bool) *give_up, struct pinreg_why *why);
+			    struct pinreg_why *why);
 
 /*
  * Give a file that was grown its old size back; not if it may be another's by

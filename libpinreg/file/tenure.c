@@ -4,15 +4,20 @@
  */
 #include "file/tenure.h"
 
+#include <errno.h>
 #include <fcntl.h>
 
-void pinreg_tenure_begin(struct pinreg_tenure *tenure, const struct pinreg_sys *sys, int fd)
+#include "base/why.h"
+
+void pinreg_tenure_begin(struct pinreg_tenure *tenure, const struct pinreg_sys *sys, int fd,
+			 const _Atomic(bool) *give_up)
 {
 	*tenure = (struct pinreg_tenure){
 		.sys = sys,
 		.fd = fd,
 		.whole_ns = sys->now_ns(),
 		.break_ns = sys->lease_break_ns(),
+		.give_up = give_up,
 	};
 }
 
@@ -24,6 +29,13 @@ bool pinreg_tenure_whole(struct pinreg_tenure *tenure)
 		return false;
 	tenure->whole_ns = now;
 	return true;
+}
+
+int pinreg_tenure_check(struct pinreg_tenure *tenure, struct pinreg_why *why)
+{
+	if (!atomic_load(tenure->give_up) && pinreg_tenure_whole(tenure))
+		return 0;
+	return pinreg_why_set(why, PINREG_REASON_FILE_TAKEN, -EBUSY);
 }
 
 bool pinreg_tenure_sure(struct pinreg_tenure *tenure)

@@ -11,23 +11,34 @@
 #ifndef PINREG_FILE_TENURE_H
 #define PINREG_FILE_TENURE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <pinreg/reason.h>
 
 #include "sys/sys.h"
 
 struct pinreg_tenure {
 	const struct pinreg_sys *sys;
 	int fd;
-	uint64_t whole_ns; /* when it was last seen whole */
-	uint64_t break_ns; /* lease-break-time; UINT64_MAX: never */
+	uint64_t whole_ns;	      /* when it was last seen whole */
+	uint64_t break_ns;	      /* lease-break-time; UINT64_MAX: never */
+	const _Atomic(bool) *give_up; /* our own thread waits: its owner closes */
 };
 
-/* The lease was just taken. */
-void pinreg_tenure_begin(struct pinreg_tenure *tenure, const struct pinreg_sys *sys, int fd);
+/* The lease was just taken. *give_up is looked at from any thread. */
+void pinreg_tenure_begin(struct pinreg_tenure *tenure, const struct pinreg_sys *sys, int fd,
+			 const _Atomic(bool) *give_up);
 
 /* Does nobody wait for the file? */
 bool pinreg_tenure_whole(struct pinreg_tenure *tenure);
+
+/*
+ * Between two pieces of slow work on the file: shall it end here, for somebody
+ * waits? 0, or -EBUSY with *why.
+ */
+int pinreg_tenure_check(struct pinreg_tenure *tenure, struct pinreg_why *why);
 
 /* Is the file still ours alone, whoever waits, with half the time to spare? */
 bool pinreg_tenure_sure(struct pinreg_tenure *tenure);

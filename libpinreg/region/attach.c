@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/why.h"
+#include "region/pieces.h"
 #include "region/populate.h"
 #include "region/region.h"
 
@@ -72,35 +73,66 @@ static int register_range(struct pinreg_region *region, struct ibv_mr **out)
 					pinreg_region_iova(region), plan->access, out);
 }
 
-/* ODP: have the pages at hand before the first packet asks for them. */
-static void prefetch(struct pinreg_region *region, struct ibv_mr *mr)
+struct fetched {
+	struct pinreg_region *region;
+	struct ibv_mr *mr;
+};
+
+static int prefetch_piece(void *context, uint64_t offset, uint64_t length, struct pinreg_why *why)
 {
-	const struct pinreg_decision *decision = &region->decision;
-	const struct pinreg_sys *sys = region->device->sys;
-	void *addr = (void *)(uintptr_t)decision->plan.addr;
-	bool write = decision->plan.access & IBV_ACCESS_LOCAL_WRITE;
-	sys->populate(addr, decision->plan.length, write);
+	const struct fetched *fetched = context;
+	const struct pinreg_plan *plan = &fetched->region->decision.plan;
+	const struct pinreg_sys *sys = fetched->region->device->sys;
+	void *addr = (char *)(uintptr_t)plan->addr + offset;
+	bool write = plan->access & IBV_ACCESS_LOCAL_WRITE;
+	(void)why;
+	sys->populate(addr, length, write);
 	/* only a hint: providers without it say EOPNOTSUPP */
-	sys->mr_prefetch(mr, addr, decision->plan.length, write);
+	sys->mr_prefetch(fetched->mr, addr, length, write);
+	return 0;
+}
+
+/*
+ * ODP: have the pages at hand before the first packet asks for them. Registered
+ * it is already; where this has to stop, pages come later.
+ */
+static void prefetch(struct pinreg_region *region, struct ibv_mr *mr,
+		     const struct pinreg_stop *stop)
+{
+	struct fetched fetched = { .region = region, .mr = mr };
+	pinreg_pieces_do(prefetch_piece, &fetched, 0, region->decision.plan.length, stop, NULL);
+}
+
+/*
+ * Guard pages, and what was cut off a moment ago, are in no map: the kernel is
+ * asked to touch first, whose answer is an error and no signal.
+ */
+static int fill_piece(void *context, uint64_t offset, uint64_t length, struct pinreg_why *why)
+{
+	struct pinreg_region *region = context;
+	void *addr = (char *)(uintptr_t)region->decision.plan.addr + offset;
+	int status = region->device->sys->populate(addr, length, false);
+	if (status == -EFAULT || status == -ENOMEM || status == -EHWPOISON)
+		return pinreg_why_call(why, PINREG_REASON_VERBS, "reading the memory", status);
+	pinreg_shadow_from_home(region->shadow, offset, length);
+	return 0;
 }
 
 /*
  * Into the shadow what is there now: peers shall read it, also after a return
- * from a fence. Guard pages, and what was cut off a moment ago, are in no map:
- * the kernel is asked to touch first, whose answer is an error and no signal.
+ * from a fence. It is not registered before all of it is there, and not where
+ * somebody waits: that call cannot be cut.
  */
-static int fill_shadow(struct pinreg_region *region, struct pinreg_why *why)
+static int fill_shadow(struct pinreg_region *region, const struct pinreg_stop *stop,
+		       struct pinreg_why *why)
 {
-	const struct pinreg_plan *plan = &region->decision.plan;
 	int status =
-		region->device->sys->populate((void *)(uintptr_t)plan->addr, plan->length, false);
-	if (status == -EFAULT || status == -ENOMEM || status == -EHWPOISON)
-		return pinreg_why_call(why, PINREG_REASON_VERBS, "reading the memory", status);
-	pinreg_shadow_from_home(region->shadow, 0, plan->length);
-	return 0;
+		pinreg_pieces_do(fill_piece, region, 0, region->decision.plan.length, stop, why);
+	return status ? status : stop->asked(stop->context, why);
 }
 
-int pinreg_region_attach(struct pinreg_region *region, struct ibv_mr **out, struct pinreg_why *why)
+int pinreg_region_attach(struct pinreg_region *region, const struct pinreg_stop *stop,
+			 struct ibv_mr **out, struct pinreg_why *why)
 {
 	const struct pinreg_plan *plan = &region->decision.plan;
 	struct pinreg_device *device = region->device;
@@ -115,7 +147,7 @@ int pinreg_region_attach(struct pinreg_region *region, struct ibv_mr **out, stru
 		return status;
 	}
 	if (region->shadow)
-		status = fill_shadow(region, why);
+		status = fill_shadow(region, stop, why);
 	if (!status) {
 		status = register_range(region, out);
 		if (status)
@@ -126,7 +158,7 @@ int pinreg_region_attach(struct pinreg_region *region, struct ibv_mr **out, stru
 		return status;
 	}
 	if (plan->method == PINREG_METHOD_ODP && region->decision.opts.prefetch)
-		prefetch(region, *out);
+		prefetch(region, *out, stop);
 	return 0;
 }
 

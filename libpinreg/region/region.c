@@ -10,6 +10,7 @@
 #include "base/opts.h"
 #include "base/why.h"
 #include "plan/planner.h"
+#include "region/pieces.h"
 
 static void link_into_set(struct pinreg_region *region, struct ibv_mr *mr)
 {
@@ -45,7 +46,8 @@ static int carry_out(struct pinreg_region *region, struct pinreg_why *why)
 	status = pinreg_set_enter_to_add(region->set);
 	if (status)
 		return pinreg_why_set(why, PINREG_REASON_FENCED, status);
-	status = pinreg_region_attach(region, &mr, why);
+	struct pinreg_stop stop = pinreg_set_stop(region->set);
+	status = pinreg_region_attach(region, &stop, &mr, why);
 	if (!status)
 		link_into_set(region, mr);
 	pinreg_set_leave(region->set);
@@ -181,7 +183,7 @@ static bool within(const struct pinreg_region *region, uint64_t offset, uint64_t
 	return offset <= whole && length <= whole - offset;
 }
 
-/* The memory itself, inside of enter and leave. */
+/* The memory itself. */
 static int make_durable(struct pinreg_region *region, uint64_t offset, uint64_t length)
 {
 	const struct pinreg_sys *sys = region->device->sys;
@@ -191,31 +193,49 @@ static int make_durable(struct pinreg_region *region, uint64_t offset, uint64_t 
 	return region->decision.has_file ? sys->sync_mapping(addr, length) : 0;
 }
 
-int pinreg_region_commit(struct pinreg_region *region, uint64_t offset, uint64_t length)
+static int commit_piece(void *context, uint64_t offset, uint64_t length, struct pinreg_why *why)
 {
-	if (!region || !within(region, offset, length))
-		return -EINVAL;
-	int status = pinreg_set_enter(region->set);
-	if (status)
-		return status;
+	struct pinreg_region *region = context;
+	(void)why;
 	/* a peer that may not write has put nothing into the shadow */
 	if (region->shadow && region->decision.plan.access & IBV_ACCESS_LOCAL_WRITE)
 		pinreg_shadow_to_home(region->shadow, offset, length);
-	if (length)
-		status = make_durable(region, offset, length);
+	return make_durable(region, offset, length);
+}
+
+static int refresh_piece(void *context, uint64_t offset, uint64_t length, struct pinreg_why *why)
+{
+	struct pinreg_region *region = context;
+	(void)why;
+	if (region->shadow)
+		pinreg_shadow_from_home(region->shadow, offset, length);
+	return 0;
+}
+
+/*
+ * Inside of the set to the end, not in and out with each piece: out there a whole
+ * fence and return could pass unseen, which fills the shadow anew.
+ */
+static int do_inside(struct pinreg_region *region, pinreg_piece_function *one, uint64_t offset,
+		     uint64_t length)
+{
+	if (!region || !within(region, offset, length))
+		return -EINVAL;
+	struct pinreg_stop stop = pinreg_set_stop(region->set);
+	int status = pinreg_set_enter(region->set);
+	if (status)
+		return status;
+	status = pinreg_pieces_do(one, region, offset, length, &stop, NULL);
 	pinreg_set_leave(region->set);
 	return status;
 }
 
+int pinreg_region_commit(struct pinreg_region *region, uint64_t offset, uint64_t length)
+{
+	return do_inside(region, commit_piece, offset, length);
+}
+
 int pinreg_region_refresh(struct pinreg_region *region, uint64_t offset, uint64_t length)
 {
-	if (!region || !within(region, offset, length))
-		return -EINVAL;
-	int status = pinreg_set_enter(region->set);
-	if (status)
-		return status;
-	if (region->shadow)
-		pinreg_shadow_from_home(region->shadow, offset, length);
-	pinreg_set_leave(region->set);
-	return 0;
+	return do_inside(region, refresh_piece, offset, length);
 }

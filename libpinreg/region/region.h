@@ -55,8 +55,12 @@ int pinreg_region_warm(struct pinreg_region *region, struct pinreg_why *why);
 /* What work requests address. */
 uint64_t pinreg_region_iova(const struct pinreg_region *region);
 
-/* Carry out the plan. 0 and a registration, or -errno with *why. */
-int pinreg_region_attach(struct pinreg_region *region, struct ibv_mr **out, struct pinreg_why *why);
+/*
+ * Carry out the plan. 0 and a registration, or -errno with *why; that of stop
+ * where it ended the copying into a shadow.
+ */
+int pinreg_region_attach(struct pinreg_region *region, const struct pinreg_stop *stop,
+			 struct ibv_mr **out, struct pinreg_why *why);
 
 /* End region->mr, under set->lock. 0, or -errno; then it is still attached. */
 int pinreg_region_detach(struct pinreg_region *region);

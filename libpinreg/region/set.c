@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "base/why.h"
 #include "region/region.h"
 
 void pinreg_set_init(struct pinreg_region_set *set)
@@ -22,14 +23,20 @@ void pinreg_set_destroy(struct pinreg_region_set *set)
 	pthread_mutex_destroy(&set->lock);
 }
 
+/* under lock */
+static int allowed(const struct pinreg_region_set *set, enum pinreg_set_state last_allowed)
+{
+	if (set->state <= last_allowed)
+		return 0;
+	return set->state == PINREG_SET_LOST ? -ESTALE : -EAGAIN;
+}
+
 static int enter(struct pinreg_region_set *set, enum pinreg_set_state last_allowed)
 {
-	int status = 0;
 	pthread_mutex_lock(&set->lock);
-	if (set->state <= last_allowed)
+	int status = allowed(set, last_allowed);
+	if (!status)
 		set->users++;
-	else
-		status = set->state == PINREG_SET_LOST ? -ESTALE : -EAGAIN;
 	pthread_mutex_unlock(&set->lock);
 	return status;
 }
@@ -49,6 +56,20 @@ void pinreg_set_leave(struct pinreg_region_set *set)
 	pthread_mutex_lock(&set->lock);
 	set->users--;
 	pthread_mutex_unlock(&set->lock);
+}
+
+static int fence_asked(void *context, struct pinreg_why *why)
+{
+	struct pinreg_region_set *set = context;
+	pthread_mutex_lock(&set->lock);
+	int status = allowed(set, PINREG_SET_DRAINING);
+	pthread_mutex_unlock(&set->lock);
+	return status ? pinreg_why_set(why, PINREG_REASON_FENCED, status) : 0;
+}
+
+struct pinreg_stop pinreg_set_stop(struct pinreg_region_set *set)
+{
+	return (struct pinreg_stop){ .asked = fence_asked, .context = set };
 }
 
 size_t pinreg_set_count(struct pinreg_region_set *set)
@@ -106,13 +127,14 @@ static struct pinreg_region *take_unregistered(struct pinreg_region_set *set)
 	return region;
 }
 
-int pinreg_set_restore_one(struct pinreg_region_set *set, struct pinreg_why *why)
+int pinreg_set_restore_one(struct pinreg_region_set *set, const struct pinreg_stop *stop,
+			   struct pinreg_why *why)
 {
 	struct pinreg_region *region = take_unregistered(set);
 	if (!region)
 		return 0;
 	struct ibv_mr *mr = NULL;
-	int status = pinreg_region_attach(region, &mr, why);
+	int status = pinreg_region_attach(region, stop, &mr, why);
 	pthread_mutex_lock(&set->lock);
 	region->mr = mr;
 	set->restoring = NULL;

@@ -12,6 +12,8 @@
 
 #include <pinreg/reason.h>
 
+#include "region/pieces.h"
+
 struct pinreg_region;
 
 enum pinreg_set_state {
@@ -55,6 +57,12 @@ int pinreg_set_enter_to_add(struct pinreg_region_set *set);
 
 void pinreg_set_leave(struct pinreg_region_set *set);
 
+/*
+ * For who is inside and slow: asked between two pieces it says -EAGAIN (and in
+ * *why FENCED) as soon as a fence waits for him to leave, not while draining.
+ */
+struct pinreg_stop pinreg_set_stop(struct pinreg_region_set *set);
+
 /* The number of regions in it. */
 size_t pinreg_set_count(struct pinreg_region_set *set);
 
@@ -70,9 +78,11 @@ int pinreg_set_fence(struct pinreg_region_set *set);
 
 /*
  * Register one more region again; its key is not given out yet. 1, 0 if there
- * is none left, or -errno with *why. ASSUMPTIONS: fenced; one caller.
+ * is none left, or -errno with *why: that of stop, asked between the pieces of
+ * a shadow, where it ended this. ASSUMPTIONS: fenced; one caller.
  */
-int pinreg_set_restore_one(struct pinreg_region_set *set, struct pinreg_why *why);
+int pinreg_set_restore_one(struct pinreg_region_set *set, const struct pinreg_stop *stop,
+			   struct pinreg_why *why);
 
 /* All are registered again: give out the keys, with the next generation. */
 void pinreg_set_open(struct pinreg_region_set *set);

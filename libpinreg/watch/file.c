@@ -30,13 +30,11 @@ static int lease_refused(struct pinreg_why *why, int status)
 /* From here on the watcher takes it through its states, unless it was taken. */
 static int become_held(struct pinreg_file *file, struct pinreg_why *why)
 {
-	int status = 0;
 	pthread_mutex_lock(&file->watch->lock);
 	/* a break after this look has its signal noted, and the watcher asks again */
-	if (pinreg_tenure_whole(&file->tenure))
+	int status = pinreg_tenure_check(&file->tenure, why);
+	if (!status)
 		pinreg_watch_hold(file);
-	else
-		status = pinreg_why_set(why, PINREG_REASON_FILE_TAKEN, -EBUSY);
 	pthread_mutex_unlock(&file->watch->lock);
 	if (status)
 		return status;
@@ -58,8 +56,8 @@ static int lease_and_prepare(struct pinreg_file *file, struct pinreg_why *why)
 	if (status) {
 		status = lease_refused(why, status);
 	} else {
-		pinreg_tenure_begin(&file->tenure, sys, file->prepared.fd);
-		status = pinreg_prepared_prepare(&file->prepared, &file->tenure, NULL, why);
+		pinreg_tenure_begin(&file->tenure, sys, file->prepared.fd, &file->give_up);
+		status = pinreg_prepared_prepare(&file->prepared, &file->tenure, why);
 		if (!status)
 			status = become_held(file, why);
 		if (status)

@@ -32,21 +32,19 @@ static int look_at_size(struct pinreg_file *file, struct pinreg_why *why)
 	return -ESTALE;
 }
 
-/* Between two slow pieces: shall we let go? */
-static int check_tenure(struct pinreg_file *file, struct pinreg_why *why)
+static int tenure_asked(void *tenure, struct pinreg_why *why)
 {
-	if (!atomic_load(&file->give_up) && pinreg_tenure_whole(&file->tenure))
-		return 0;
-	return pinreg_why_set(why, PINREG_REASON_FILE_TAKEN, -EBUSY);
+	return pinreg_tenure_check(tenure, why);
 }
 
 /* Nobody knows a key before the set is opened, and that is the last thing. */
 static int register_again(struct pinreg_file *file, struct pinreg_why *why)
 {
+	struct pinreg_stop stop = { .asked = tenure_asked, .context = &file->tenure };
 	int status;
 	do {
-		status = pinreg_set_restore_one(&file->regions, why);
-		int taken = status < 0 ? 0 : check_tenure(file, why);
+		status = pinreg_set_restore_one(&file->regions, &stop, why);
+		int taken = status < 0 ? 0 : pinreg_tenure_check(&file->tenure, why);
 		if (taken)
 			return taken;
 	} while (status > 0);
@@ -59,7 +57,7 @@ static int revalidate(struct pinreg_file *file, struct pinreg_why *why)
 	if (status)
 		return status;
 	uint64_t size_before = file->prepared.size;
-	status = pinreg_prepared_prepare(&file->prepared, &file->tenure, &file->give_up, why);
+	status = pinreg_prepared_prepare(&file->prepared, &file->tenure, why);
 	count_lost(file);
 	if (status && why->reason != PINREG_REASON_FILE_TAKEN)
 		pinreg_prepared_undo(&file->prepared, &file->tenure);

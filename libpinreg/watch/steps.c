@@ -177,7 +177,7 @@ static void try_again(struct pinreg_file *file)
 		wait_longer(file); /* in use, or a want that may pass */
 	} else {
 		stop_waiting(file);
-		pinreg_tenure_begin(&file->tenure, sys, file->prepared.fd);
+		pinreg_tenure_begin(&file->tenure, sys, file->prepared.fd, &file->give_up);
 		pinreg_steps_enter(file, PINREG_FILE_REVALIDATE);
 	}
 }

@@ -31,7 +31,7 @@ struct pinreg_file {
 	struct pinreg_region_set regions;
 	struct pinreg_tenure tenure; /* of who prepares */
 	enum pinreg_shrink on_shrink;
-	_Atomic(bool) give_up; /* a preparation shall end: the owner closes */
+	_Atomic(bool) give_up; /* what is slow shall end: the owner closes */
 
 	/* under watch->lock */
 	struct pinreg_file *next;

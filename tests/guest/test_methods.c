@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -29,24 +28,6 @@ static const struct {
 	{ 4097, 4095 }, { 8191, 65537 }, { 777, 100001 }, { 0, ROOM - 1 }, { ROOM - 9, 9 },
 };
 #define PLACES (sizeof(places) / sizeof(places[0]))
-
-static struct pinreg_region *register_ok(void *addr, const struct pinreg_region_opts *opts)
-{
-	struct pinreg_region *region = NULL;
-	struct pinreg_why why;
-	int status = pinreg_region_register(rdma_domain(NULL), addr, ROOM, opts, &why, &region);
-	if (status)
-		fail_msg("%d: %s", status, rdma_sentence(&why));
-	return region;
-}
-
-static struct pinreg_keys keys_of(struct pinreg_region *region)
-{
-	struct pinreg_keys keys = { .size = sizeof(keys) };
-	test_ok(pinreg_region_keys(region, &keys));
-	assert_int_equal(keys.length, ROOM);
-	return keys;
-}
 
 static enum pinreg_method method_of(struct pinreg_region *region)
 {
@@ -72,7 +53,7 @@ static void move_one(struct rdma_peer *peer, struct pinreg_region *region, unsig
 {
 	static unsigned char wanted[ROOM];
 	static unsigned int seed;
-	struct pinreg_keys keys = keys_of(region);
+	struct pinreg_keys keys = rdma_keys(region);
 	unsigned char *there = rdma_peer_buffer(peer);
 	bool staged = method_of(region) == PINREG_METHOD_STAGED;
 
@@ -121,7 +102,7 @@ static void pin__odd_places(void **state)
 	(void)state;
 	struct pinreg_region_opts opts = { .size = sizeof(opts), .method = PINREG_METHOD_PIN };
 	unsigned char *home = anonymous();
-	struct pinreg_region *region = register_ok(home, &opts);
+	struct pinreg_region *region = rdma_register(home, ROOM, &opts);
 	move_all(region, home);
 	test_ok(pinreg_region_deregister(region));
 }
@@ -139,7 +120,7 @@ static void odp__as_far_as_it_is_trusted(void **state)
 	struct pinreg_region *region = NULL;
 	struct pinreg_why why;
 	if (rdma_trust() == PINREG_TRUST_FULL) {
-		region = register_ok(home, &opts);
+		region = rdma_register(home, ROOM, &opts);
 		move_all(region, home);
 		test_ok(pinreg_region_deregister(region));
 		return;
@@ -152,7 +133,7 @@ static void odp__as_far_as_it_is_trusted(void **state)
 	if (rdma_trust() != PINREG_TRUST_PAGE)
 		return;
 	opts.granularity = PINREG_GRANULARITY_PAGE;
-	region = register_ok(home, &opts);
+	region = rdma_register(home, ROOM, &opts);
 	struct rdma_peer *peer = rdma_peer_open();
 	move_one(peer, region, home, 0, 4096);
 	move_one(peer, region, home, 8192, 65536);
@@ -167,8 +148,8 @@ static void staged__odd_places(void **state)
 	(void)state;
 	struct pinreg_region_opts opts = { .size = sizeof(opts), .method = PINREG_METHOD_STAGED };
 	unsigned char *home = map_or_fail(2 * ROOM, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	struct pinreg_region *region = register_ok(home + 1234, &opts);
-	assert_int_not_equal(keys_of(region).addr, (uintptr_t)home + 1234);
+	struct pinreg_region *region = rdma_register(home + 1234, ROOM, &opts);
+	assert_int_not_equal(rdma_keys(region).addr, (uintptr_t)home + 1234);
 	move_all(region, home + 1234);
 	for (size_t i = 0; i < 1234; i++)
 		assert_int_equal(home[i] | home[1234 + ROOM + i], 0);
@@ -184,7 +165,7 @@ static void staged__is_what_auto_finds_for_files(void **state)
 		char path[256];
 		int fd = file_in(folders[i], "methods", ROOM, path, sizeof(path));
 		unsigned char *home = map_or_fail(ROOM, RW, MAP_SHARED, fd);
-		struct pinreg_region *region = register_ok(home, NULL);
+		struct pinreg_region *region = rdma_register(home, ROOM, NULL);
 		assert_int_equal(method_of(region), rdma_trust() == PINREG_TRUST_FULL
 							    ? PINREG_METHOD_ODP
 							    : PINREG_METHOD_STAGED);
@@ -194,69 +175,6 @@ static void staged__is_what_auto_finds_for_files(void **state)
 		close(fd);
 		unlink(path);
 	}
-}
-
-static void staged__commit_and_refresh_take_what_is_named(void **state)
-{
-	(void)state;
-	struct pinreg_region_opts opts = { .size = sizeof(opts), .method = PINREG_METHOD_STAGED };
-	unsigned char *home = anonymous();
-	struct pinreg_region *region = register_ok(home, &opts);
-	struct pinreg_keys keys = keys_of(region);
-	struct rdma_peer *peer = rdma_peer_open();
-	unsigned char *there = rdma_peer_buffer(peer);
-
-	memset(home, 0xaa, ROOM);
-	memset(there, 0x55, ROOM);
-	test_ok(rdma_peer_write(peer, &keys, 0, ROOM));
-	test_ok(pinreg_region_commit(region, 1001, 13));
-	for (size_t i = 0; i < ROOM; i++)
-		assert_int_equal(home[i], i >= 1001 && i < 1014 ? 0x55 : 0xaa);
-	/* a refresh throws away what was not committed, there and nowhere else */
-	test_ok(pinreg_region_refresh(region, 5000, 7));
-	test_ok(rdma_peer_read(peer, &keys, 0, ROOM));
-	for (size_t i = 0; i < ROOM; i++)
-		assert_int_equal(there[i], i >= 5000 && i < 5007 ? 0xaa : 0x55);
-	test_ok(pinreg_region_commit(region, 0, 0));
-	test_ok(pinreg_region_refresh(region, ROOM, 0));
-	assert_int_equal(pinreg_region_commit(region, 1, ROOM), -EINVAL);
-	assert_int_equal(pinreg_region_refresh(region, ROOM + 1, 0), -EINVAL);
-	rdma_peer_close(peer);
-	test_ok(pinreg_region_deregister(region));
-}
-
-/* Peers may read; the process itself may not write, and commit has nothing to do. */
-static void staged__of_a_read_only_mapping(void **state)
-{
-	(void)state;
-	struct pinreg_region_opts opts = {
-		.size = sizeof(opts),
-		.method = PINREG_METHOD_STAGED,
-		.read_only = 1,
-	};
-	char path[256];
-	int fd = file_in("/pmem/ext4", "methods", ROOM, path, sizeof(path));
-	unsigned char *data = malloc(ROOM);
-	rdma_pattern(data, ROOM, 77);
-	assert_int_equal(pwrite(fd, data, ROOM, 0), ROOM);
-	unsigned char *home = map_or_fail(ROOM, PROT_READ, MAP_SHARED, fd);
-	struct pinreg_region *region = register_ok(home, &opts);
-	struct pinreg_keys keys = keys_of(region);
-	struct rdma_peer *peer = rdma_peer_open();
-	test_ok(rdma_peer_read(peer, &keys, 0, ROOM));
-	rdma_expect(rdma_peer_buffer(peer), ROOM, 77);
-	/* the file changes under it */
-	rdma_pattern(data, ROOM, 78);
-	assert_int_equal(pwrite(fd, data, ROOM, 0), ROOM);
-	test_ok(pinreg_region_refresh(region, 0, ROOM));
-	test_ok(rdma_peer_read(peer, &keys, 0, ROOM));
-	rdma_expect(rdma_peer_buffer(peer), ROOM, 78);
-	test_ok(pinreg_region_commit(region, 0, ROOM));
-	assert_int_equal(rdma_peer_write(peer, &keys, 0, 64), -EREMOTEIO);
-	rdma_peer_close(peer);
-	test_ok(pinreg_region_deregister(region));
-	free(data);
-	unlink(path);
 }
 
 /* Work requests address something else than the memory. */
@@ -273,8 +191,8 @@ static void iova__another_address(void **state)
 		unsigned char *home = anonymous();
 		test_ok(pinreg_plan(rdma_domain(NULL), home, ROOM, &opts, &plan));
 		assert_int_equal(plan.iova, opts.iova);
-		struct pinreg_region *region = register_ok(home, &opts);
-		assert_int_equal(keys_of(region).addr, opts.iova);
+		struct pinreg_region *region = rdma_register(home, ROOM, &opts);
+		assert_int_equal(rdma_keys(region).addr, opts.iova);
 		move_all(region, home);
 		test_ok(pinreg_region_deregister(region));
 	}
@@ -324,8 +242,8 @@ static void read_only__store_after_registering(void **state)
 	for (unsigned int no_populate = 0; no_populate < 2; no_populate++) {
 		opts.no_populate = no_populate;
 		unsigned char *home = anonymous();
-		struct pinreg_region *region = register_ok(home, &opts);
-		struct pinreg_keys keys = keys_of(region);
+		struct pinreg_region *region = rdma_register(home, ROOM, &opts);
+		struct pinreg_keys keys = rdma_keys(region);
 		struct rdma_peer *peer = rdma_peer_open();
 		assert_int_equal(method_of(region), PINREG_METHOD_PIN);
 		rdma_pattern(home, ROOM, 31);
@@ -348,8 +266,8 @@ static void pin__filled_by_direct_io(void **state)
 	assert_int_equal(pwrite(fd, data, ROOM, 0), ROOM);
 	test_ok(fsync(fd));
 	close(fd);
-	struct pinreg_region *region = register_ok(home, NULL);
-	struct pinreg_keys keys = keys_of(region);
+	struct pinreg_region *region = rdma_register(home, ROOM, NULL);
+	struct pinreg_keys keys = rdma_keys(region);
 	struct rdma_peer *peer = rdma_peer_open();
 	fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	test_ok(fd);
@@ -381,7 +299,7 @@ static void fork__child_that_touches_and_goes(void **state)
 {
 	(void)state;
 	unsigned char *home = anonymous();
-	struct pinreg_region *region = register_ok(home, NULL);
+	struct pinreg_region *region = rdma_register(home, ROOM, NULL);
 	struct rdma_peer *peer = rdma_peer_open();
 	unsigned int moved = 0;
 	for (int i = 0; i < 5; i++) {
@@ -404,8 +322,6 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(odp__as_far_as_it_is_trusted),
 	cmocka_unit_test(staged__odd_places),
 	cmocka_unit_test(staged__is_what_auto_finds_for_files),
-	cmocka_unit_test(staged__commit_and_refresh_take_what_is_named),
-	cmocka_unit_test(staged__of_a_read_only_mapping),
 	cmocka_unit_test(iova__another_address),
 	cmocka_unit_test(iova__none_with_odp),
 	cmocka_unit_test(iova__at_another_place_in_the_page),

@@ -5,29 +5,20 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
+#include <linux/udmabuf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "support/host.h"
+#include "support/memlock.h"
 #include "support/rdma.h"
 #include "support/test.h"
 
 #define HUGE (2u << 20)
-
-static struct pinreg_region *register_ok(void *addr, size_t length,
-					 const struct pinreg_region_opts *opts)
-{
-	struct pinreg_region *region = NULL;
-	struct pinreg_why why;
-	int status = pinreg_region_register(rdma_domain(NULL), addr, length, opts, &why, &region);
-	if (status)
-		fail_msg("%d: %s", status, rdma_sentence(&why));
-	return region;
-}
 
 static void refused(void *addr, size_t length, const struct pinreg_region_opts *opts, int error,
 		    enum pinreg_reason reason, struct pinreg_why *why)
@@ -68,7 +59,7 @@ static void move(struct pinreg_region *region, unsigned char *memory, uint64_t o
 static void check_pinned(void *addr, size_t length)
 {
 	struct pinreg_region_info info = { .size = sizeof(info) };
-	struct pinreg_region *region = register_ok(addr, length, NULL);
+	struct pinreg_region *region = rdma_register(addr, length, NULL);
 	test_ok(pinreg_region_query(region, &info));
 	assert_int_equal(info.method, PINREG_METHOD_PIN);
 	assert_int_equal(info.why.reason, PINREG_REASON_PIN_MEMORY);
@@ -125,7 +116,7 @@ static void region__odp_on_request_follows_trust(void **state)
 		return;
 	}
 	if (rdma_trust() == PINREG_TRUST_FULL) {
-		struct pinreg_region *region = register_ok(memory, 1 << 20, &opts);
+		struct pinreg_region *region = rdma_register(memory, 1 << 20, &opts);
 		move(region, memory, 101, 70001);
 		test_ok(pinreg_region_deregister(region));
 	} else {
@@ -133,7 +124,7 @@ static void region__odp_on_request_follows_trust(void **state)
 		assert_true(why.wrong > 0);
 	}
 	opts.granularity = PINREG_GRANULARITY_PAGE;
-	struct pinreg_region *region = register_ok(memory, 1 << 20, &opts);
+	struct pinreg_region *region = rdma_register(memory, 1 << 20, &opts);
 	move(region, memory, 8192, 65536);
 	test_ok(pinreg_region_deregister(region));
 }
@@ -179,7 +170,7 @@ static void region__page_cache(void **state)
 	test_ok(ftruncate(fd, 1 << 20));
 	unsigned char *memory = map(1 << 20, MAP_SHARED, fd);
 	if (rdma_has_odp()) {
-		struct pinreg_region *region = register_ok(memory, 1 << 20, &opts);
+		struct pinreg_region *region = rdma_register(memory, 1 << 20, &opts);
 		test_ok(pinreg_region_query(region, &info));
 		assert_int_equal(info.why.reason, PINREG_REASON_ODP_PAGECACHE);
 		move(region, memory, 4096, 65536);
@@ -188,7 +179,7 @@ static void region__page_cache(void **state)
 		opts.no_staging = 1;
 		refused(memory, 1 << 20, &opts, -EOPNOTSUPP, PINREG_REASON_ODP_MISSING, &why);
 		opts.no_staging = 0;
-		struct pinreg_region *region = register_ok(memory, 1 << 20, &opts);
+		struct pinreg_region *region = rdma_register(memory, 1 << 20, &opts);
 		test_ok(pinreg_region_query(region, &info));
 		assert_int_equal(info.method, PINREG_METHOD_STAGED);
 		assert_int_equal(info.why.reason, PINREG_REASON_STAGED_NO_ODP);
@@ -197,11 +188,36 @@ static void region__page_cache(void **state)
 	}
 	opts.read_only = 1;
 	memset(memory, 1, 1 << 20);
-	struct pinreg_region *region = register_ok(memory, 1 << 20, &opts);
+	struct pinreg_region *region = rdma_register(memory, 1 << 20, &opts);
 	test_ok(pinreg_region_query(region, &info));
 	assert_int_equal(info.why.reason, PINREG_REASON_PIN_READ_ONLY);
 	test_ok(pinreg_region_deregister(region));
 	unlink(path);
+}
+
+static void dmabuf__the_device_says_no_and_so_do_we(void **state)
+{
+	(void)state;
+	host_run("modprobe udmabuf 2>/dev/null");
+	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	if (device < 0)
+		test_skip("/dev/udmabuf: %s", strerror(errno));
+	int memory = memfd_create("udmabuf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	test_ok(ftruncate(memory, 1 << 20));
+	test_ok(fcntl(memory, F_ADD_SEALS, F_SEAL_SHRINK));
+	struct udmabuf_create create = { .memfd = (__u32)memory, .size = 1 << 20 };
+	int fd = ioctl(device, UDMABUF_CREATE, &create);
+	test_ok(fd);
+	errno = 0;
+	assert_null(ibv_reg_dmabuf_mr(rdma_pd(), 0, 1 << 20, 0, fd, IBV_ACCESS_LOCAL_WRITE));
+	assert_int_equal(errno, EOPNOTSUPP);
+	struct pinreg_region *region = NULL;
+	struct pinreg_why why;
+	assert_int_equal(pinreg_region_register_dmabuf(rdma_domain(NULL), fd, 0, 1 << 20, NULL,
+						       &why, &region),
+			 -EOPNOTSUPP);
+	assert_int_equal(why.reason, PINREG_REASON_DMABUF_MISSING);
+	printf("%s\n", rdma_sentence(&why));
 }
 
 static void region__impossible_ranges(void **state)
@@ -223,7 +239,7 @@ static void region__impossible_ranges(void **state)
 	assert_int_equal(why.addr, (uintptr_t)memory + 4096);
 	assert_int_equal(why.length, 4096);
 	struct pinreg_region_opts read_only = { .size = sizeof(read_only), .read_only = 1 };
-	test_ok(pinreg_region_deregister(register_ok(memory, 8192, &read_only)));
+	test_ok(pinreg_region_deregister(rdma_register(memory, 8192, &read_only)));
 
 	struct pinreg_region *region = NULL;
 	assert_int_equal(pinreg_region_register(NULL, memory, 4096, NULL, &why, &region), -EINVAL);
@@ -237,7 +253,7 @@ static void region__commit_outside(void **state)
 {
 	(void)state;
 	char *memory = map(8192, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	struct pinreg_region *region = register_ok(memory, 8192, NULL);
+	struct pinreg_region *region = rdma_register(memory, 8192, NULL);
 	assert_int_equal(pinreg_region_commit(region, 0, 8193), -EINVAL);
 	assert_int_equal(pinreg_region_commit(region, 8193, 0), -EINVAL);
 	assert_int_equal(pinreg_region_commit(region, UINT64_MAX, 2), -EINVAL);
@@ -247,34 +263,22 @@ static void region__commit_outside(void **state)
 	test_ok(pinreg_domain_close(rdma_domain(NULL)));
 }
 
-static void drop_ipc_lock(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-	test_ok(syscall(SYS_capget, &header, data));
-	data[0].effective &= ~(1u << CAP_IPC_LOCK);
-	test_ok(syscall(SYS_capset, &header, data));
-}
-
 static void region__memlock_exceeded(void **state)
 {
 	(void)state;
 	struct pinreg_why why;
 	char *memory = map(1 << 20, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	rdma_domain(NULL);
-	drop_ipc_lock();
-	struct rlimit limit = { .rlim_cur = 192 << 10, .rlim_max = 1 << 20 };
-	test_ok(setrlimit(RLIMIT_MEMLOCK, &limit));
-	struct pinreg_region *region = register_ok(memory, 128 << 10, NULL);
+	memlock_limit(192 << 10);
+	struct pinreg_region *region = rdma_register(memory, 128 << 10, NULL);
 	/* what is left by our own counting is what the kernel lets through */
 	refused(memory, 68 << 10, NULL, -ENOMEM, PINREG_REASON_MEMLOCK, &why);
 	assert_int_equal(why.limit, 192 << 10);
 	assert_int_equal(why.used, 128 << 10);
 	assert_int_equal(why.wanted, 68 << 10);
-	test_ok(pinreg_region_deregister(register_ok(memory, 64 << 10, NULL)));
+	test_ok(pinreg_region_deregister(rdma_register(memory, 64 << 10, NULL)));
 	test_ok(pinreg_region_deregister(region));
-	limit.rlim_cur = 0;
-	test_ok(setrlimit(RLIMIT_MEMLOCK, &limit));
+	memlock_limit(0);
 	refused(memory, 4096, NULL, -EPERM, PINREG_REASON_MEMLOCK, &why);
 }
 
@@ -285,7 +289,7 @@ static void plan__agrees_with_what_is_done(void **state)
 	struct pinreg_plan plan = { .size = sizeof(plan) };
 	struct pinreg_region_info info = { .size = sizeof(info) };
 	test_ok(pinreg_plan(rdma_domain(NULL), memory, 1 << 20, NULL, &plan));
-	struct pinreg_region *region = register_ok(memory, 1 << 20, NULL);
+	struct pinreg_region *region = rdma_register(memory, 1 << 20, NULL);
 	test_ok(pinreg_region_query(region, &info));
 	assert_int_equal(info.method, plan.method);
 	assert_int_equal(info.access, plan.access);
@@ -301,6 +305,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(region__odp_on_request_follows_trust),
 	cmocka_unit_test(region__odp_with_atomics_follows_proof),
 	cmocka_unit_test(region__page_cache),
+	cmocka_unit_test(dmabuf__the_device_says_no_and_so_do_we),
 	cmocka_unit_test(region__impossible_ranges),
 	cmocka_unit_test(region__commit_outside),
 	cmocka_unit_test(region__memlock_exceeded),

@@ -44,6 +44,8 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	HOOK(file_sync);
 	HOOK(file_zero);
 	HOOK(persist_range);
+	HOOK(populate);
+	HOOK(memlock);
 	struct pinreg_domain_opts opts = {
 		.size = sizeof(opts),
 		.quiesce_ms = quiesce_ms,

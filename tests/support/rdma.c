@@ -55,6 +55,24 @@ enum pinreg_trust rdma_trust(void)
 	return report.trust;
 }
 
+struct pinreg_region *rdma_register(void *addr, size_t length,
+				    const struct pinreg_region_opts *opts)
+{
+	struct pinreg_region *region = NULL;
+	struct pinreg_why why;
+	int status = pinreg_region_register(rdma_domain(NULL), addr, length, opts, &why, &region);
+	if (status)
+		fail_msg("%d: %s", status, rdma_sentence(&why));
+	return region;
+}
+
+struct pinreg_keys rdma_keys(struct pinreg_region *region)
+{
+	struct pinreg_keys keys = { .size = sizeof(keys) };
+	test_ok(pinreg_region_keys(region, &keys));
+	return keys;
+}
+
 struct rdma_peer *rdma_peer_open(void)
 {
 	struct rdma_peer *peer = calloc(1, sizeof(*peer));

@@ -17,6 +17,11 @@ struct ibv_pd *rdma_pd(void);
 bool rdma_has_odp(void);
 enum pinreg_trust rdma_trust(void);
 
+/* A region of the domain; fails the case with the reason. And its keys of now. */
+struct pinreg_region *rdma_register(void *addr, size_t length,
+				    const struct pinreg_region_opts *opts);
+struct pinreg_keys rdma_keys(struct pinreg_region *region);
+
 /*
  * A peer with a buffer of its own; one that met an error is dead. Offsets and
  * lengths in bytes; offset 0 of the buffer goes to or comes from addr.

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pieces.c -- something slow, done in pieces.
+ */
+#include "region/pieces.h"
+
+int pinreg_pieces_do(pinreg_piece_function *one, void *context, uint64_t offset, uint64_t length,
+		     const struct pinreg_stop *stop, struct pinreg_why *why)
+{
+	uint64_t end = offset + length;
+	int status = 0;
+	while (!status && offset < end) {
+		uint64_t part = PINREG_PIECE - offset % PINREG_PIECE;
+		if (part > end - offset)
+			part = end - offset;
+		status = one(context, offset, part, why);
+		offset += part;
+		if (!status && offset < end)
+			status = stop->asked(stop->context, why);
+	}
+	return status;
+}
