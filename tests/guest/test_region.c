@@ -148,7 +148,7 @@ static void region__odp_with_atomics_follows_proof(void **state)
 	} else if (!report.atomics || report.atomics_wrong) {
 		refused(memory, 1 << 20, &opts, -EOPNOTSUPP, PINREG_REASON_ODP_ATOMICS, &why);
 	} else {
-		struct pinreg_region *region = register_ok(memory, 1 << 20, &opts);
+		struct pinreg_region *region = rdma_register(memory, 1 << 20, &opts);
 		move(region, memory, 8192, 65536);
 		test_ok(pinreg_region_deregister(region));
 	}
