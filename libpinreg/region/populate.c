@@ -19,6 +19,9 @@
 /* What a thread takes at once: some huge pages, so that no two share one. */
 #define PIECE (4u << 20)
 
+/* For less than this it does not pay to start another thread. */
+#define THREAD_LEAST (8u << 20)
+
 /* Looked at in the whole range, and in a piece of one that is partly warm. */
 #define SAMPLE_EVERY (4u << 20)
 #define SAMPLES_MAX 16u
@@ -208,8 +211,11 @@ static void divide(struct work *work)
 		threads = work->how->threads;
 	if (threads > THREADS_MAX)
 		threads = THREADS_MAX;
-	if (threads > count)
-		threads = (unsigned int)count;
+	uint64_t worth = (work->range.end - work->range.start) / THREAD_LEAST;
+	if (worth > count)
+		worth = count;
+	if (threads > worth)
+		threads = worth ? (unsigned int)worth : 1;
 	work->threads = threads;
 	for (unsigned int i = 0; i < threads; i++) {
 		uint64_t end = (first + count * (i + 1) / threads) * work->piece;

@@ -530,14 +530,25 @@ static void threads__none_for_one_cpu(void **state)
 	count_threads(0, 1, 1);
 }
 
-static void threads__no_more_than_pieces(void **state)
+static void threads__none_for_little(void **state)
 {
 	(void)state;
 	seen.cpus = 1000;
 	unsigned char *memory = cold(ROOM);
 	test_ok(touch(memory, 12 * MIB, NULL));
-	assert_in_range(threads_seen(), 1, 4);
+	assert_int_equal(threads_seen(), 1);
+	assert_int_equal(seen.foreign, 0);
 	assert_int_equal(seen.bytes, 12 * MIB);
+}
+
+static void threads__each_has_some_mebibytes(void **state)
+{
+	(void)state;
+	seen.cpus = 1000;
+	unsigned char *memory = cold(ROOM);
+	test_ok(touch(memory, 28 * MIB, NULL));
+	assert_in_range(threads_seen(), 1, 3);
+	assert_int_equal(seen.bytes, 28 * MIB);
 }
 
 static void nodes__get_threads_in_turn(void **state)
@@ -646,7 +657,8 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test_setup(threads__eight, set_up),
 	cmocka_unit_test_setup(threads__no_more_than_cpus, set_up),
 	cmocka_unit_test_setup(threads__none_for_one_cpu, set_up),
-	cmocka_unit_test_setup(threads__no_more_than_pieces, set_up),
+	cmocka_unit_test_setup(threads__none_for_little, set_up),
+	cmocka_unit_test_setup(threads__each_has_some_mebibytes, set_up),
 	cmocka_unit_test_setup(nodes__get_threads_in_turn, set_up),
 	cmocka_unit_test_setup(hole__is_left_to_the_registration, set_up),
 	cmocka_unit_test_setup(hole__all_of_it, set_up),
