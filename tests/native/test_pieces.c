@@ -5,8 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "region/pieces.h"
@@ -351,6 +355,59 @@ static void commit__is_finished_while_draining(void **state)
 	close_large(domain);
 }
 
+/* ---- what was stored here is to be shown to peers, and somebody opens the file ---- */
+
+static atomic_bool in_second_piece;
+
+/* The second piece cannot be read before the watcher wants to fence. */
+static void on_fault(int number)
+{
+	(void)number;
+	atomic_store(&in_second_piece, true);
+	while (!is_fenced())
+		hooks_nap(1);
+	mprotect(seen.home + PINREG_PIECE, PINREG_PIECE, PROT_READ | PROT_WRITE);
+}
+
+/* He comes in its middle, and stays as long as there is another file. */
+static void *open_and_stay(void *unused)
+{
+	while (!atomic_load(&in_second_piece))
+		hooks_nap(1);
+	seen.opener =
+		host_start("exec 9<'%s'; while [ -e '%s' ]; do sleep 0.01; done", hooks_a, hooks_b);
+	return unused;
+}
+
+static void refresh__ends_after_one_piece_when_fenced(void **state)
+{
+	(void)state;
+	struct sigaction action = { .sa_handler = on_fault };
+	struct pinreg_event event;
+	pthread_t thread;
+	hooks = (struct pinreg_sys){ 0 };
+	struct pinreg_domain *domain = open_large(1);
+	test_ok(register_shadow(NULL));
+	unsigned char *there = shadow();
+	for (unsigned int i = 0; i < PIECES; i++)
+		seen.home[i * PINREG_PIECE] = 0x77;
+	test_ok(sigaction(SIGSEGV, &action, NULL));
+	test_ok(mprotect(seen.home + PINREG_PIECE, PINREG_PIECE, PROT_NONE));
+	pthread_create(&thread, NULL, open_and_stay, NULL);
+	assert_int_equal(pinreg_region_refresh(seen.region, 0, LENGTH), -EAGAIN);
+	pthread_join(thread, NULL);
+	host_expect(domain, PINREG_EVENT_BREAK, &event);
+	host_expect(domain, PINREG_EVENT_FENCED, &event);
+	for (unsigned int i = 0; i < PIECES; i++)
+		assert_int_equal(there[i * PINREG_PIECE], i < 2 ? 0x77 : i + 1);
+	/* and there is nothing to be repeated */
+	test_ok(unlink(hooks_b));
+	host_expect(domain, PINREG_EVENT_RESTORED, &event);
+	assert_int_equal(host_wait(seen.opener), 0);
+	assert_memory_equal(shadow(), seen.home, LENGTH);
+	close_large(domain);
+}
+
 static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(pieces__end_at_multiples_and_ask_in_between),
 	cmocka_unit_test(pieces__stop_or_fail_in_the_middle),
@@ -359,6 +416,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(register__is_left_after_one_piece),
 	cmocka_unit_test(commit__ends_after_one_piece_when_fenced),
 	cmocka_unit_test(commit__is_finished_while_draining),
+	cmocka_unit_test(refresh__ends_after_one_piece_when_fenced),
 };
 
 TEST_MAIN(cases)
