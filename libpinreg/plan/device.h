@@ -29,7 +29,9 @@ struct pinreg_device {
 	unsigned int flush_global;
 	unsigned int flush_persistent;
 	unsigned int memory_windows;
-	bool atomics; /* REMOTE_ATOMIC has operations behind it */
+	bool atomics;	    /* REMOTE_ATOMIC has operations behind it */
+	uint64_t huge_size; /* of transparent huge pages, 0: none; as set when asked */
+	bool huge_ask;	    /* only where advised */
 	uint64_t max_mr_size;
 	uint64_t max_mr;
 	uint64_t pin_budget;	  /* UINT64_MAX: none */

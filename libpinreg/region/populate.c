@@ -45,6 +45,8 @@ struct work {
 	const struct pinreg_populate *how;
 	struct span range;
 	uint64_t piece;	      /* bytes; pieces begin at multiples of it */
+	uint64_t huge;	      /* bytes of a huge page, or 0 */
+	bool ask_huge;	      /* only where advised */
 	bool partly;	      /* some of it is warm: look before touching */
 	unsigned int threads; /* as many as parts */
 	_Atomic uint64_t done;
@@ -201,21 +203,29 @@ static unsigned int start_workers(struct work *work, struct worker *workers)
 	return started;
 }
 
+/* How many threads it pays to have. */
+static unsigned int threads_worth(struct work *work, uint64_t pieces)
+{
+	uint64_t worth = (work->range.end - work->range.start) / THREAD_LEAST;
+	unsigned int limit = work->how->threads ? work->how->threads : THREADS_MAX;
+	if (worth > pieces)
+		worth = pieces;
+	if (worth < limit)
+		limit = (unsigned int)worth;
+	if (limit < 2)
+		return 1; /* and nobody needs to know the CPUs */
+	work->sys->cpus(&work->cpus);
+	if (limit > work->cpus.count)
+		limit = work->cpus.count;
+	return limit < THREADS_MAX ? limit : THREADS_MAX;
+}
+
 /* Parts of whole pieces, as even as that goes. */
 static void divide(struct work *work)
 {
 	uint64_t first = work->range.start / work->piece;
 	uint64_t count = (work->range.end - 1) / work->piece + 1 - first;
-	unsigned int threads = work->cpus.count;
-	if (work->how->threads && work->how->threads < threads)
-		threads = work->how->threads;
-	if (threads > THREADS_MAX)
-		threads = THREADS_MAX;
-	uint64_t worth = (work->range.end - work->range.start) / THREAD_LEAST;
-	if (worth > count)
-		worth = count;
-	if (threads > worth)
-		threads = worth ? (unsigned int)worth : 1;
+	unsigned int threads = threads_worth(work, count);
 	work->threads = threads;
 	for (unsigned int i = 0; i < threads; i++) {
 		uint64_t end = (first + count * (i + 1) / threads) * work->piece;
@@ -227,8 +237,7 @@ static void divide(struct work *work)
 /* Ask for huge pages in the cold, where that makes a difference. */
 static void prepare_huge(struct work *work, struct span cold)
 {
-	bool ask = false;
-	uint64_t huge = work->sys->huge_size(&ask);
+	uint64_t huge = work->huge;
 	if (!huge)
 		return;
 	if (huge > work->piece)
@@ -236,7 +245,7 @@ static void prepare_huge(struct work *work, struct span cold)
 	uint64_t start = (cold.start + huge - 1) / huge * huge;
 	uint64_t end = cold.end / huge * huge;
 	/* refused or not known: then it is pages of the usual size */
-	if (ask && start < end)
+	if (work->ask_huge && start < end)
 		work->sys->advise_huge((void *)(uintptr_t)start, end - start);
 }
 
@@ -267,12 +276,13 @@ int pinreg_populate_range(struct pinreg_device *device, void *addr, uint64_t len
 		.how = how,
 		.range = range,
 		.piece = PIECE,
+		.huge = device->huge_size,
+		.ask_huge = device->huge_ask,
 		.partly = found < samples,
 	};
 	struct worker workers[THREADS_MAX - 1];
 	if (how->huge)
 		prepare_huge(&work, cold);
-	device->sys->cpus(&work.cpus);
 	divide(&work);
 	unsigned int started = start_workers(&work, workers);
 	int status = work_as(&work, 0);

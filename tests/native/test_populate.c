@@ -37,7 +37,6 @@ static struct {
 	unsigned int nodes;
 	atomic_uint fail_at; /* the call that gives fail_error */
 	int fail_error;
-	bool no_huge;
 	bool slow; /* other threads than the caller wait until it was told something */
 	atomic_bool told;
 	pthread_t caller;
@@ -75,11 +74,6 @@ static void resident(void *const *pages, unsigned int count, bool *out)
 {
 	atomic_fetch_add(&seen.looks, 1);
 	pinreg_real_resident(pages, count, out);
-}
-
-static uint64_t huge_size(bool *ask)
-{
-	return seen.no_huge ? 0 : pinreg_real_huge_size(ask);
 }
 
 static int advise_huge(void *addr, uint64_t length)
@@ -166,12 +160,11 @@ static int set_up(void **state)
 	table = pinreg_sys_real;
 	table.populate = populate;
 	table.resident = resident;
-	table.huge_size = huge_size;
 	table.advise_huge = advise_huge;
 	table.cpus = cpus;
 	table.run_on = run_on;
 	device.sys = &table;
-	seen.no_huge = true;
+	device.huge_size = 0;
 	seen.caller = pthread_self();
 	make_first_thread();
 	threads_before = threads_alive();
@@ -358,15 +351,14 @@ static void resident__of_each_kind(void **state)
 static void huge__pages_are_given(void **state)
 {
 	(void)state;
-	bool ask = false;
 	struct pinreg_populate how = { .write = true, .huge = true };
-	if (!pinreg_real_huge_size(&ask))
+	device.huge_size = pinreg_real_huge_size(&device.huge_ask);
+	if (!device.huge_size)
 		test_skip("transparent huge pages are off");
 	unsigned char *memory =
 		map_or_fail(ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	seen.no_huge = false;
 	test_ok(touch(memory + page_size(), ROOM - 2 * page_size(), &how));
-	assert_int_equal(seen.advised, ask);
+	assert_int_equal(seen.advised, device.huge_ask);
 
 	char line[256];
 	unsigned long kib, sum = 0;
@@ -388,7 +380,7 @@ static void huge__nobody_asks_for_touched_memory(void **state)
 	struct pinreg_populate how = { .write = true, .huge = true };
 	unsigned char *memory = cold(ROOM);
 	memset(memory, 1, ROOM);
-	seen.no_huge = false;
+	device.huge_size = pinreg_real_huge_size(&device.huge_ask);
 	test_ok(touch(memory, ROOM, &how));
 	assert_int_equal(seen.advised, 0);
 }

@@ -322,6 +322,12 @@ void fake_device_add_atomics(void)
 	fake_device.attr.odp_caps.per_transport_caps.rc_odp_caps |= IBV_ODP_SUPPORT_ATOMIC;
 }
 
+static uint64_t huge_size(bool *ask)
+{
+	*ask = false;
+	return 0;
+}
+
 void fake_device_use(struct pinreg_device *out)
 {
 	*out = (struct pinreg_device){ .sys = fake_device_sys(), .pd = &verbs_pd, .port = 1 };
@@ -345,6 +351,7 @@ const struct pinreg_sys *fake_device_sys(void)
 		.map_anonymous = map_anonymous,
 		.unmap = unmap,
 		.drop = drop,
+		.huge_size = huge_size,
 	};
 
 	return &sys;
