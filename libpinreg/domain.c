@@ -58,7 +58,7 @@ int pinreg_domain_open_with(const struct pinreg_sys *sys, struct ibv_pd *pd,
 		free(domain);
 		return status;
 	}
-	pinreg_set_init(&domain->regions);
+	pinreg_set_init(&domain->regions, false);
 	pinreg_watch_init(&domain->watch, &domain->device, &domain->events, known.quiesce_ms,
 			  known.break_signal);
 	*out = domain;

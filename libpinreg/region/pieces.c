@@ -11,7 +11,7 @@ int pinreg_pieces_do(pinreg_piece_function *one, void *context, uint64_t offset,
 	int status = 0;
 	while (!status && offset < end) {
 		uint64_t part = PINREG_PIECE - offset % PINREG_PIECE;
-		if (part > end - offset)
+		if (part > end - offset || !stop->asked)
 			part = end - offset;
 		status = one(context, offset, part, why);
 		offset += part;

@@ -24,7 +24,7 @@
 /*
  * Who answers: for those inside of a set the set (pinreg_set_stop()), for who
  * restores a fenced one the lease that he holds. 0, or -errno with *why (which
- * may be NULL): stop.
+ * may be NULL): stop. Without a function nobody ever asks, and all is one piece.
  */
 struct pinreg_stop {
 	int (*asked)(void *context, struct pinreg_why *why);

@@ -5,14 +5,13 @@
 #include "region/set.h"
 
 #include <errno.h>
-#include <stdbool.h>
 
 #include "base/why.h"
 #include "region/region.h"
 
-void pinreg_set_init(struct pinreg_region_set *set)
+void pinreg_set_init(struct pinreg_region_set *set, bool leased)
 {
-	*set = (struct pinreg_region_set){ .generation = 1 };
+	*set = (struct pinreg_region_set){ .generation = 1, .leased = leased };
 	pthread_mutex_init(&set->lock, NULL);
 	pthread_cond_init(&set->changed, NULL);
 }
@@ -69,7 +68,7 @@ static int fence_asked(void *context, struct pinreg_why *why)
 
 struct pinreg_stop pinreg_set_stop(struct pinreg_region_set *set)
 {
-	return (struct pinreg_stop){ .asked = fence_asked, .context = set };
+	return (struct pinreg_stop){ .asked = set->leased ? fence_asked : NULL, .context = set };
 }
 
 size_t pinreg_set_count(struct pinreg_region_set *set)

@@ -7,6 +7,7 @@
 #define PINREG_REGION_SET_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,9 +43,10 @@ struct pinreg_region_set {
 	size_t count;
 	struct pinreg_region *first;
 	struct pinreg_region *restoring;
+	bool leased; /* constant: it may be fenced; those of a domain never are */
 };
 
-void pinreg_set_init(struct pinreg_region_set *set);
+void pinreg_set_init(struct pinreg_region_set *set, bool leased);
 
 /* ASSUMPTIONS: empty, nobody inside. */
 void pinreg_set_destroy(struct pinreg_region_set *set);

@@ -77,7 +77,7 @@ static int open_file(struct pinreg_file *file, int dirfd, const char *path,
 		pinreg_prepared_open(&file->prepared, file->watch->device, dirfd, path, opts, why);
 	if (status)
 		return status;
-	pinreg_set_init(&file->regions);
+	pinreg_set_init(&file->regions, true);
 	status = lease_and_prepare(file, why);
 	if (status) {
 		pinreg_set_destroy(&file->regions);

@@ -71,7 +71,19 @@ static void pieces__stop_or_fail_in_the_middle(void **state)
 	assert_int_equal(cut.asked, 1);
 }
 
+static void pieces__one_where_nobody_asks(void **state)
+{
+	(void)state;
+	struct pinreg_stop nobody = { .asked = NULL };
+	cut.count = cut.asked = 0;
+	test_ok(pinreg_pieces_do(note_piece, &cut, 100, 3 * PINREG_PIECE, &nobody, NULL));
+	assert_int_equal(cut.count, 1);
+	assert_int_equal(cut.offset[0], 100);
+	assert_int_equal(cut.length[0], 3 * PINREG_PIECE);
+}
+
 static const struct CMUnitTest cases[] = {
+	cmocka_unit_test(pieces__one_where_nobody_asks),
 	cmocka_unit_test(pieces__end_at_multiples_and_ask_in_between),
 	cmocka_unit_test(pieces__stop_or_fail_in_the_middle),
 };
