@@ -38,6 +38,15 @@ enum pinreg_shrink {
 	PINREG_SHRINK_GIVE_UP = 1, /* the file is lost */
 };
 
+/* What keeps others from changing a file while it is open here. */
+enum pinreg_seal {
+	PINREG_SEAL_DEFAULT = 0, /* PINREG_SEAL_LEASE */
+	PINREG_SEAL_NONE = 1,	 /* nothing: its user knows that nobody does */
+	PINREG_SEAL_LEASE = 2,	 /* who opens it waits until we have yielded */
+	/* the lease, and the immutable flag: nobody can open it for writing at all */
+	PINREG_SEAL_IMMUTABLE = 3,
+};
+
 /* NULL, or fields left 0, mean the defaults. */
 struct pinreg_file_opts {
 	size_t size;		       /* sizeof(struct pinreg_file_opts) */
@@ -47,6 +56,10 @@ struct pinreg_file_opts {
 	unsigned int mode;	       /* for a new file; default 0600 */
 	unsigned int allow_page_cache; /* 1: also files that are not in DAX state */
 	enum pinreg_shrink on_shrink;
+	enum pinreg_seal seal;
+	unsigned int threads;		    /* for zeroing; 0: the CPUs given to us */
+	pinreg_progress_function *progress; /* of zeroing, or NULL; not 0: cancel */
+	void *progress_context;
 };
 
 struct pinreg_file_info {
