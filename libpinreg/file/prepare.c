@@ -11,6 +11,7 @@
 #include "base/why.h"
 #include "file/extents.h"
 #include "file/prepared.h"
+#include "file/verify.h"
 
 /* How much is done between two looks at who waits for the file. */
 #define PIECE_ZERO ((uint64_t)16 << 20)
@@ -18,13 +19,6 @@
 
 /* Blocks that hold nothing yet. */
 #define UNWRITTEN FIEMAP_EXTENT_UNWRITTEN
-
-/* What a page-cache file may not have after preparing, and what a DAX file may not. */
-#define FLAWS_CACHE (FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC | UNWRITTEN)
-#define FLAWS_DAX                                                                                  \
-	(FLAWS_CACHE | FIEMAP_EXTENT_ENCODED | FIEMAP_EXTENT_DATA_ENCRYPTED |                      \
-	 FIEMAP_EXTENT_NOT_ALIGNED | FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_DATA_TAIL |         \
-	 FIEMAP_EXTENT_SHARED)
 
 /* One preparation under way. */
 struct work {
@@ -186,27 +180,36 @@ static int zero(struct work *work)
 	return status;
 }
 
-static int check_extent(void *context, const struct pinreg_extent *extent)
+/* The first flaw decides. */
+static int refuse_flaw(void *context, const struct pinreg_flaw *flaw)
 {
 	struct work *work = context;
-	unsigned int flaws = extent->flags & (work->file->dax ? FLAWS_DAX : FLAWS_CACHE);
-	work->file->extents++;
-	if (!extent->hole && !flaws)
-		return 0;
 	pinreg_why_set(work->why, PINREG_REASON_FILE_EXTENTS, -EIO);
-	work->why->addr = extent->offset;
-	work->why->length = extent->length;
-	work->why->wanted = extent->flags;
+	work->why->addr = flaw->offset;
+	work->why->length = flaw->length;
+	work->why->wanted = flaw->flags;
 	return -EIO;
 }
 
 static int sync_and_verify(struct work *work)
 {
-	int status = work->sys->file_sync(work->file->fd);
+	struct pinreg_prepared *file = work->file;
+	struct pinreg_verify verify = {
+		.sys = work->sys,
+		.fd = file->fd,
+		.length = file->length,
+		.dax = file->dax,
+		.tmpfs = file->tmpfs,
+		.flaw = refuse_flaw,
+		.context = work,
+	};
+	int status = work->sys->file_sync(file->fd);
 	if (status)
 		return system_call(work, "fsync", status);
-	work->file->extents = 0;
-	return walk(work, check_extent);
+	status = pinreg_verify_blocks(&verify, &file->report);
+	if (status && work->why->reason == PINREG_REASON_NONE)
+		system_call(work, pinreg_verify_call(&verify), status);
+	return status;
 }
 
 static int map_whole(struct work *work)

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <pinreg/file.h>
+#include <pinreg/prepare.h>
 
 #include "file/tenure.h"
 #include "plan/device.h"
@@ -31,7 +31,7 @@ struct pinreg_prepared {
 	uint64_t old_size; /* before it grew; UINT64_MAX: it did not */
 	uint64_t zeroed;   /* by the last preparation */
 	uint64_t zeroed_offset;
-	uint64_t extents;
+	struct pinreg_file_report report; /* its blocks, by the last verification */
 	struct pinreg_persist *persist;
 };
 
