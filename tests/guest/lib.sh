@@ -4,6 +4,9 @@
 set -euo pipefail
 shopt -s inherit_errexit
 
+# shellcheck source=tests/support/spare.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/spare.sh"
+
 # Each script has a folder on each filesystem and one for ordinary files.
 WORK=$(mktemp -d)
 STORE_DIR=
@@ -21,6 +24,7 @@ finish() {
 		printf '%s\n' "--- the server's output:"
 		tail -n 60 "$LOG"
 	fi
+	if [[ -n ${PINREG_SPARE-} ]]; then spare_remove; fi
 	rm -rf "$WORK" ${STORE_DIR:+"$STORE_DIR"}
 	exit "$status"
 }
