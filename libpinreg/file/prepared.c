@@ -11,37 +11,7 @@
 #include <unistd.h>
 
 #include "base/why.h"
-
-/* Is it something to be opened at all? Looks without opening: no side effects. */
-static int check_kind(const struct pinreg_file_look *look, struct pinreg_why *why)
-{
-	if (S_ISLNK(look->mode))
-		return pinreg_why_set(why, PINREG_REASON_FILE_SYMLINK, -ELOOP);
-	if (S_ISDIR(look->mode))
-		return pinreg_why_set(why, PINREG_REASON_FILE_NOT_REGULAR, -EISDIR);
-	if (!S_ISREG(look->mode))
-		return pinreg_why_set(why, PINREG_REASON_FILE_NOT_REGULAR, -EINVAL);
-	if (look->overlay)
-		return pinreg_why_set(why, PINREG_REASON_FILE_OVERLAY, -EOPNOTSUPP);
-	return 0;
-}
-
-/* Look at what path is. -ENOENT: nothing (no *why then). */
-static int look_at_path(struct pinreg_prepared *file, struct pinreg_file_look *look,
-			struct pinreg_why *why)
-{
-	const struct pinreg_sys *sys = file->device->sys;
-	int fd = sys->file_open(file->dirfd, file->path, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
-	if (fd == -ENOENT)
-		return fd;
-	if (fd < 0)
-		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "open", fd);
-	int status = sys->file_look(fd, look);
-	sys->file_close(fd);
-	if (status)
-		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "statx", status);
-	return check_kind(look, why);
-}
+#include "file/look.h"
 
 static int open_for_use(struct pinreg_prepared *file, const struct pinreg_file_opts *opts,
 			struct pinreg_why *why)
@@ -50,7 +20,7 @@ static int open_for_use(struct pinreg_prepared *file, const struct pinreg_file_o
 	/* O_NONBLOCK: another's lease must not make us wait for its break */
 	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 	struct pinreg_file_look look;
-	int status = look_at_path(file, &look, why);
+	int status = pinreg_look_at_path(sys, file->dirfd, file->path, &look, why);
 	if (status == -ENOENT && opts->create && opts->length) {
 		file->fd = sys->file_open(file->dirfd, file->path, flags | O_CREAT | O_EXCL,
 					  opts->mode ? opts->mode : 0600);
@@ -80,7 +50,7 @@ static int check_opened(struct pinreg_prepared *file, const struct pinreg_file_o
 	/* first: what was created must be found again to be removed */
 	file->st_dev = look.device;
 	file->inode = look.inode;
-	status = check_kind(&look, why);
+	status = pinreg_look_check(&look, why);
 	if (status)
 		return status;
 	if (!look.dax && !opts->allow_page_cache)

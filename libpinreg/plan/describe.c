@@ -306,6 +306,11 @@ static int say_file(const struct pinreg_why *why, const struct sentence *out)
 	case PINREG_REASON_FILE_OVERLAY:
 		return say(out, "it lies on overlayfs, whose leases do not hold for mappings");
 	case PINREG_REASON_FILE_IN_USE:
+		if (why->used)
+			return say(out,
+				   "process %" PRIu64
+				   " holds a lease on the file, which opening it would break",
+				   why->used);
 		return say(out, "somebody else has the file open or mapped (try fuser)");
 	case PINREG_REASON_FILE_LEASE_DENIED:
 		return say(out, "only the file's owner or CAP_LEASE may take a lease on it");
@@ -334,6 +339,8 @@ static int say_file(const struct pinreg_why *why, const struct sentence *out)
 			   why->used, why->wanted);
 	case PINREG_REASON_FILE_REPLACED:
 		return say(out, "the path leads to another file now, or to none");
+	case PINREG_REASON_FILE_CANCELLED:
+		return say(out, "the caller ended it");
 	default:
 		return say(out, "%s failed: %s", why->step[0] ? why->step : "a system call",
 			   strerror(why->os_error));

@@ -65,6 +65,7 @@ static const struct {
 	{ PINREG_REASON_FILE_TAKEN, "file-taken" },
 	{ PINREG_REASON_FILE_SHRUNK, "file-shrunk" },
 	{ PINREG_REASON_FILE_REPLACED, "file-replaced" },
+	{ PINREG_REASON_FILE_CANCELLED, "file-cancelled" },
 };
 
 const char *pinreg_reason_name(enum pinreg_reason reason)

@@ -53,6 +53,7 @@ int pinreg_real_file_look(int fd, struct pinreg_file_look *out)
 		.dax = stat.stx_attributes & stat.stx_attributes_mask & STATX_ATTR_DAX,
 		.overlay = fs.f_type == OVERLAYFS_SUPER_MAGIC,
 		.tmpfs = fs.f_type == TMPFS_MAGIC,
+		.immutable = stat.stx_attributes & stat.stx_attributes_mask & STATX_ATTR_IMMUTABLE,
 		.room = (uint64_t)fs.f_bfree * (uint64_t)fs.f_bsize,
 	};
 	return 0;
@@ -120,4 +121,14 @@ int pinreg_real_file_sync(int fd)
 int pinreg_real_file_extents(int fd, struct fiemap *map)
 {
 	return ioctl(fd, FS_IOC_FIEMAP, map) ? -errno : 0;
+}
+
+int pinreg_real_file_generation(int fd, uint64_t *out)
+{
+	/* said to be a long, written as an int */
+	unsigned int generation[2] = { 0 };
+	if (ioctl(fd, FS_IOC_GETVERSION, generation))
+		return -errno;
+	*out = generation[0];
+	return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef PINREG_SYS_REAL_H
 #define PINREG_SYS_REAL_H
 
+#include "sys/lease_holder.h"
 #include "sys/sys.h"
 
 int pinreg_real_device_query(struct ibv_context *context, struct ibv_device_attr_ex *out);
@@ -50,6 +51,7 @@ int pinreg_real_file_zero(int fd, uint64_t offset, uint64_t length);
 int pinreg_real_file_seek(int fd, uint64_t offset, bool data, uint64_t *out);
 int pinreg_real_file_sync(int fd);
 int pinreg_real_file_extents(int fd, struct fiemap *map);
+int pinreg_real_file_generation(int fd, uint64_t *out);
 uint64_t pinreg_real_page_size(void);
 int pinreg_real_map(int fd, uint64_t length, bool sync, void **out);
 int pinreg_real_map_anonymous(uint64_t length, void **out);

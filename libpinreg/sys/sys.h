@@ -39,6 +39,7 @@ struct pinreg_file_look {
 	bool dax;
 	bool overlay;
 	bool tmpfs;
+	bool immutable;
 	uint64_t room; /* bytes free on the filesystem */
 };
 
@@ -123,6 +124,8 @@ struct pinreg_sys {
 	int (*file_seek)(int fd, uint64_t offset, bool data, uint64_t *out);
 	int (*file_sync)(int fd);
 	int (*file_extents)(int fd, struct fiemap *map);
+	/* tells an inode from a later one of that number */
+	int (*file_generation)(int fd, uint64_t *out);
 
 	/* mappings */
 	uint64_t (*page_size)(void); /* of ordinary pages, bytes */
@@ -150,6 +153,8 @@ struct pinreg_sys {
 	int (*lease_take)(int fd, int signal, pid_t thread);
 	int (*lease_get)(int fd, int *type); /* F_WRLCK, F_RDLCK or F_UNLCK */
 	int (*lease_release)(int fd);
+	/* who has one that an open would break: lease_holder.h */
+	pid_t (*lease_holder)(uint64_t device, uint64_t inode, bool write);
 	uint64_t (*lease_break_ns)(void); /* until the kernel takes it away; UINT64_MAX: never */
 
 	/* the watcher's sources */
