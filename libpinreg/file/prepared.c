@@ -68,6 +68,7 @@ static int check_opened(struct pinreg_prepared *file, const struct pinreg_file_o
 	}
 	file->dax = look.dax;
 	file->tmpfs = look.tmpfs;
+	file->has_flags = !file->device->sys->file_flags_get(file->fd, &file->old_flags);
 	return 0;
 }
 

@@ -29,7 +29,10 @@ struct pinreg_prepared {
 	uint64_t length;   /* to be mapped, bytes */
 	uint64_t size;	   /* of the file, after the last preparation */
 	uint64_t old_size; /* before it grew; UINT64_MAX: it did not */
-	uint64_t zeroed;   /* by the last preparation */
+	/* as opened; who records them does so before pinreg_prepared_prepare() changes them */
+	bool has_flags; /* the filesystem has such */
+	struct pinreg_file_flags old_flags;
+	uint64_t zeroed; /* by the last preparation */
 	uint64_t zeroed_offset;
 	struct pinreg_file_report report; /* its blocks, by the last verification */
 	struct pinreg_persist *persist;

@@ -43,6 +43,12 @@ struct pinreg_file_look {
 	uint64_t room; /* bytes free on the filesystem */
 };
 
+/* What FS_IOC_FSGETXATTR tells and FS_IOC_FSSETXATTR takes. */
+struct pinreg_file_flags {
+	uint32_t xflags;  /* FS_XFLAG_* of <linux/fs.h> */
+	uint32_t extsize; /* hint for the size of extents, bytes; 0: none */
+};
+
 /*
  * The CPUs that a thread may run on, also by NUMA node: the node it runs on now
  * comes first. Without nodes: there is one, or nothing is known of them.
@@ -124,6 +130,9 @@ struct pinreg_sys {
 	int (*file_seek)(int fd, uint64_t offset, bool data, uint64_t *out);
 	int (*file_sync)(int fd);
 	int (*file_extents)(int fd, struct fiemap *map);
+	/* -ENOTTY or -EOPNOTSUPP: the filesystem has none; read-only flags may be set again */
+	int (*file_flags_get)(int fd, struct pinreg_file_flags *out);
+	int (*file_flags_set)(int fd, const struct pinreg_file_flags *flags);
 	/* tells an inode from a later one of that number */
 	int (*file_generation)(int fd, uint64_t *out);
 
