@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/falloc.h>
 #include <linux/fiemap.h>
 
@@ -166,8 +167,6 @@ static int zero(struct work *work)
 {
 	struct pinreg_prepared *file = work->file;
 	int status = 0;
-	file->zeroed = 0;
-	file->zeroed_offset = 0;
 	count_tail(work);
 	/* not through the MAP_SYNC mapping: there each fault would be a journal commit */
 	if (file->dax)
@@ -191,18 +190,24 @@ static int refuse_flaw(void *context, const struct pinreg_flaw *flaw)
 	return -EIO;
 }
 
-static int sync_and_verify(struct work *work)
+static struct pinreg_verify verification(struct work *work, pinreg_flaw_function *flaw)
 {
-	struct pinreg_prepared *file = work->file;
-	struct pinreg_verify verify = {
+	const struct pinreg_prepared *file = work->file;
+	return (struct pinreg_verify){
 		.sys = work->sys,
 		.fd = file->fd,
 		.length = file->length,
 		.dax = file->dax,
 		.tmpfs = file->tmpfs,
-		.flaw = refuse_flaw,
+		.flaw = flaw,
 		.context = work,
 	};
+}
+
+static int sync_and_verify(struct work *work)
+{
+	struct pinreg_prepared *file = work->file;
+	struct pinreg_verify verify = verification(work, refuse_flaw);
 	int status = work->sys->file_sync(file->fd);
 	if (status)
 		return system_call(work, "fsync", status);
@@ -210,6 +215,40 @@ static int sync_and_verify(struct work *work)
 	if (status && work->why->reason == PINREG_REASON_NONE)
 		system_call(work, pinreg_verify_call(&verify), status);
 	return status;
+}
+
+/*
+ * Is every block where the last verification found it, and was all good then?
+ * Then there is nothing to allocate and nothing to zero: a block that was given
+ * back meanwhile and taken again shows as unwritten, or somebody wrote it. Only
+ * the block map is looked at, never the data.
+ */
+static bool unchanged(struct work *work)
+{
+	const struct pinreg_prepared *file = work->file;
+	struct pinreg_verify verify = verification(work, NULL);
+	struct pinreg_file_report now = { 0 };
+	if (!file->addr || !file->report.block_map || file->report.flaws ||
+	    work->found_size != file->size)
+		return false;
+	/* what others wrote must have its blocks before these are compared */
+	if (work->sys->file_sync(file->fd) || pinreg_verify_blocks(&verify, &now) ||
+	    now.block_map != file->report.block_map)
+		return false;
+	pinreg_log(&file->device->log, PINREG_LOG_INFO,
+		   "%s: its block map is unchanged (%" PRIu64 " extents), so nothing was "
+		   "allocated or zeroed",
+		   file->path, now.extents);
+	return true;
+}
+
+/* Blocks that hold nothing of anybody, for every byte, and the proof. */
+static int make_whole(struct work *work)
+{
+	int status = allocate(work);
+	if (!status)
+		status = zero(work);
+	return status ? status : sync_and_verify(work);
 }
 
 static int map_whole(struct work *work)
@@ -245,11 +284,10 @@ int pinreg_prepared_prepare(struct pinreg_prepared *file, struct pinreg_tenure *
 	work.found_size = look.size;
 	work.room = look.room;
 
-	status = allocate(&work);
-	if (!status)
-		status = zero(&work);
-	if (!status)
-		status = sync_and_verify(&work);
+	file->zeroed = 0;
+	file->zeroed_offset = 0;
+	if (!unchanged(&work))
+		status = make_whole(&work);
 	if (!status && !file->addr)
 		status = map_whole(&work);
 	/* the last steps may have taken long */

@@ -48,7 +48,8 @@ int pinreg_prepared_open(struct pinreg_prepared *file, struct pinreg_device *dev
 
 /*
  * Allocate, zero what is a hole or unwritten, sync, verify, map (the first
- * time). ASSUMPTIONS: tenure is of the lease on file->fd; why is not NULL. 0,
+ * time). A file that was prepared before and whose size and block map are still
+ * the same is only verified. ASSUMPTIONS: tenure is of the lease on file->fd; why is not NULL. 0,
  * or -errno with *why (PINREG_REASON_FILE_TAKEN: pinreg_tenure_check() said
  * so). What was done stays until pinreg_prepared_undo().
  */

@@ -68,7 +68,7 @@ int pinreg_verify_blocks(const struct pinreg_verify *verify, struct pinreg_file_
 	int status = (verify->tmpfs ? pinreg_holes_walk : pinreg_extents_walk)(
 		verify->sys, verify->fd, verify->length, look_at, &look);
 	out->extents = look.map.extents;
-	out->block_map = verify->tmpfs ? 0 : look.map.hash;
+	out->block_map = status || verify->tmpfs ? 0 : look.map.hash;
 	out->huge = verify->dax ? look.map.huge : 0;
 	return status;
 }

@@ -13,6 +13,7 @@
 #include "support/test.h"
 
 struct pinreg_sys hooks;
+pinreg_log_function *hooks_log;
 char hooks_a[256], hooks_b[256];
 
 #define HOOK(member)                                                                               \
@@ -43,6 +44,8 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	HOOK(signal_next);
 	HOOK(file_sync);
 	HOOK(file_zero);
+	HOOK(file_allocate);
+	HOOK(file_extents);
 	HOOK(persist_range);
 	HOOK(populate);
 	HOOK(memlock);
@@ -50,6 +53,7 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 		.size = sizeof(opts),
 		.quiesce_ms = quiesce_ms,
 		.odp_trust = PINREG_TRUST_FULL,
+		.log = hooks_log,
 	};
 	return pinreg_domain_open_with(table, device.pd, &opts, domain);
 }
