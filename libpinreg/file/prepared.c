@@ -78,6 +78,9 @@ int pinreg_prepared_open(struct pinreg_prepared *file, struct pinreg_device *dev
 {
 	*file = (struct pinreg_prepared){ .device = device, .dirfd = AT_FDCWD, .fd = -1 };
 	file->old_size = UINT64_MAX;
+	file->threads = opts->threads;
+	file->progress = opts->progress;
+	file->progress_context = opts->progress_context;
 	file->path = strdup(path);
 	if (!file->path)
 		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "strdup", -ENOMEM);
@@ -138,4 +141,6 @@ void pinreg_prepared_keep(struct pinreg_prepared *file)
 {
 	file->created = false;
 	file->old_size = UINT64_MAX;
+	/* later preparations are a thread's of the library: the function is not for it */
+	file->progress = NULL;
 }

@@ -23,6 +23,9 @@ struct pinreg_prepared {
 	bool dax;
 	bool map_sync;
 	bool tmpfs;
+	unsigned int threads;		    /* for zeroing; 0: the CPUs given to us */
+	pinreg_progress_function *progress; /* NULL once pinreg_prepared_keep() was called */
+	void *progress_context;
 	uint64_t st_dev;
 	uint64_t inode;
 	void *addr;	   /* NULL until mapped */
