@@ -10,6 +10,7 @@
 #define PINREG_SYS_SYS_H
 
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,7 +41,11 @@ struct pinreg_file_look {
 	bool overlay;
 	bool tmpfs;
 	bool immutable;
-	uint64_t room; /* bytes free on the filesystem */
+	bool seals_cache; /* the immutable flag leaves writers through mappings alive */
+	uint64_t room;	  /* bytes free on the filesystem */
+	uint64_t born_ns; /* when the inode was made, since 1970; 0: not known */
+	unsigned int links;
+	uid_t owner;
 };
 
 /* What FS_IOC_FSGETXATTR tells and FS_IOC_FSSETXATTR takes. */
@@ -59,6 +64,9 @@ struct pinreg_cpus {
 	unsigned int nodes;
 	cpu_set_t of_node[PINREG_NODES_MAX];
 };
+
+/* Bytes of a boot's name, with the zero at its end. */
+#define PINREG_BOOT_ID 37
 
 /* Pages that can be asked for at once. */
 #define PINREG_RESIDENT_MAX 32
@@ -123,6 +131,10 @@ struct pinreg_sys {
 	/* the inode and device that path leads to now, links not followed */
 	int (*path_look)(int dirfd, const char *path, uint64_t *device, uint64_t *inode);
 	int (*file_unlink)(int dirfd, const char *path);
+	int (*file_rename)(int dirfd, const char *from, const char *to); /* replaces */
+	/* from the current position: all of it; of a read the bytes there are, up to length */
+	int (*file_write)(int fd, const void *data, size_t length);
+	ssize_t (*file_read)(int fd, void *data, size_t length);
 	int (*file_allocate)(int fd, int mode, uint64_t offset, uint64_t length);
 	int (*file_resize)(int fd, uint64_t size);
 	int (*file_zero)(int fd, uint64_t offset, uint64_t length); /* by writing zeros */
@@ -165,6 +177,19 @@ struct pinreg_sys {
 	/* who has one that an open would break: lease_holder.h */
 	pid_t (*lease_holder)(uint64_t device, uint64_t inode, bool write);
 	uint64_t (*lease_break_ns)(void); /* until the kernel takes it away; UINT64_MAX: never */
+
+	/* who we are, for a record that outlives us */
+	pid_t (*process_id)(void);
+	int (*process_start)(pid_t process, uint64_t *ticks); /* since boot; -ESRCH: not there */
+	int (*process_namespace)(uint64_t *out);	      /* of process numbers */
+	int (*boot_id)(char out[PINREG_BOOT_ID]);
+	uid_t (*user_id)(void); /* effective */
+	/*
+	 * For who holds a lease without the watcher: keep signal and SIGIO from the
+	 * calling thread; later take away those that came, and restore the mask.
+	 */
+	int (*signals_block)(int signal, sigset_t *before);
+	int (*signals_restore)(int signal, const sigset_t *before);
 
 	/* the watcher's sources */
 	int (*signal_open)(int signal);		    /* blocks it and SIGIO in the calling thread */
