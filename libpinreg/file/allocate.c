@@ -54,6 +54,17 @@ static int zero_tail(struct pinreg_preparing *work)
 	return 0;
 }
 
+static int unshare_all(struct pinreg_preparing *work)
+{
+	int status = allocate_range(work, FALLOC_FL_UNSHARE_RANGE | FALLOC_FL_KEEP_SIZE, 0,
+				    work->file->length);
+	if (status != -EOPNOTSUPP || work->file->dax)
+		return status;
+	/* btrfs: it copies what is shared when the page cache is written back */
+	*work->why = (struct pinreg_why){ 0 };
+	return 0;
+}
+
 static int grow(struct pinreg_preparing *work)
 {
 	int status = pinreg_tenure_check(work->tenure, work->why);
@@ -78,8 +89,7 @@ int pinreg_preparing_allocate(struct pinreg_preparing *work, bool *changed)
 	if (grows)
 		file->old_size = work->found_size;
 	if (needs->shared)
-		status = allocate_range(work, FALLOC_FL_UNSHARE_RANGE | FALLOC_FL_KEEP_SIZE, 0,
-					file->length);
+		status = unshare_all(work);
 	if (!status && needs->missing)
 		status = allocate_range(work, FALLOC_FL_KEEP_SIZE, needs->spans[0].start,
 					needs->spans[needs->count - 1].end);
