@@ -12,6 +12,7 @@
 #include "base/opts.h"
 #include "base/why.h"
 #include "file/look.h"
+#include "file/record_store.h"
 #include "file/verify.h"
 
 /* The caller's function, and whether it was it that ended the walk. */
@@ -58,6 +59,25 @@ static int open_looked_at(const struct pinreg_sys *sys, int dirfd, const char *p
 	return status;
 }
 
+/*
+ * A living owner may have let his file go for a moment, or be just about to
+ * lease it: opening it would cost him the rest. A record that cannot be read or
+ * believed says nothing.
+ */
+static int ask_owner(const struct pinreg_sys *sys, int dirfd, const char *path,
+		     const struct pinreg_file_look *look, struct pinreg_why *why)
+{
+	struct pinreg_record_store store;
+	struct pinreg_record record;
+	if (pinreg_store_open(&store, sys, dirfd, path, look->inode))
+		return 0;
+	int status = pinreg_store_read(&store, look, 0, &record, NULL);
+	pinreg_store_close(&store);
+	if (status || !pinreg_owner_alive(sys, &record.owner))
+		return 0;
+	return pinreg_owner_refuse(&record.owner, why);
+}
+
 static int look_and_open(const struct pinreg_sys *sys, int dirfd, const char *path,
 			 struct pinreg_file_look *look, struct pinreg_why *why)
 {
@@ -69,6 +89,9 @@ static int look_and_open(const struct pinreg_sys *sys, int dirfd, const char *pa
 	pid_t holder = sys->lease_holder(look->device, look->inode, false);
 	if (holder)
 		return in_use(why, holder);
+	status = ask_owner(sys, dirfd, path, look, why);
+	if (status)
+		return status;
 	return open_looked_at(sys, dirfd, path, look, why);
 }
 

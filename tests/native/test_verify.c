@@ -14,6 +14,7 @@
 
 #include <linux/fs.h>
 
+#include "file/record_store.h"
 #include "file/verify_path.h"
 #include "support/host.h"
 #include "support/test.h"
@@ -241,6 +242,44 @@ static void refused__leased_and_not_disturbed(void **state)
 	host_domain_close(domain);
 }
 
+/* A record of a file that says so. */
+static struct pinreg_record record_by(const char *path, struct pinreg_record_store *store)
+{
+	struct pinreg_file_look look;
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	test_ok(pinreg_sys_real.file_look(fd, &look));
+	close(fd);
+	struct pinreg_record record = {
+		.phase = PINREG_PHASE_SEALED,
+		.device = look.device,
+		.inode = look.inode,
+		.born_ns = look.born_ns,
+		.old_size = look.size,
+		.new_size = look.size,
+	};
+	test_ok(pinreg_owner_self(&pinreg_sys_real, &record.owner));
+	test_ok(pinreg_store_open(store, &pinreg_sys_real, AT_FDCWD, path, look.inode));
+	return record;
+}
+
+static void refused__owner_lives(void **state)
+{
+	(void)state;
+	const char *path = good_file();
+	struct pinreg_record_store store;
+	struct pinreg_record record = record_by(path, &store);
+	test_ok(pinreg_store_write(&store, &record));
+	refused(path, -EBUSY, PINREG_REASON_FILE_OWNED);
+	assert_int_equal(why.used, getpid());
+	record.owner.start++; /* another one of that number */
+	test_ok(pinreg_store_write(&store, &record));
+	test_ok(verify(path));
+	record.owner.pid = 0; /* a standing seal */
+	test_ok(pinreg_store_write(&store, &record));
+	test_ok(verify(path));
+	pinreg_store_close(&store);
+}
+
 /* The path leads elsewhere between the look and the open. */
 static char other_path[256];
 
@@ -306,6 +345,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(verify__older_and_newer_callers),
 	cmocka_unit_test(refused__what_is_no_file),
 	cmocka_unit_test(refused__leased_and_not_disturbed),
+	cmocka_unit_test(refused__owner_lives),
 	cmocka_unit_test(refused__changed_meanwhile),
 	cmocka_unit_test(refused__no_fiemap),
 };
