@@ -66,6 +66,39 @@ wait_for() {
 	done
 }
 
+# ---- the tool -----------------------------------------------------------------
+
+# ask STATUS WHAT-IS-TRUE ARGUMENT...: a jq expression of the tool's answer
+ask() {
+	local status=$1 truth=$2
+	shift 2
+	expect "$status" pinreg "$@" --json
+	cat "$WORK/out" >>"$WORK/answers"
+	jq -e "$truth" "$WORK/out" >"$WORK/truth" 2>&1 || {
+		cat "$WORK/out" "$WORK/err" "$WORK/truth"
+		fail "not true of pinreg $*: $truth"
+	}
+}
+
+# documented DOCUMENT: the members in its tables, a line each, with their types
+documented() {
+	# shellcheck disable=SC2016 # backquotes of a table
+	sed -n 's/^| `\([a-z_.]*\(\[\][a-z_.]*\)*\)` | \([a-z]*\( or null\)\?\) |.*/\1 \3/p' "$1" |
+		awk '{ print $1, $2 } $3 == "or" { print $1, "null" }'
+}
+
+# same_shape: what all answers had, with types, against $WORK/documented. What is
+# there must be documented; $WORK/unseen gets what is documented and was never there.
+same_shape() {
+	sort -u -o "$WORK/documented" "$WORK/documented"
+	jq -r 'paths as $p | [($p | map(if type == "number" then "[]" else . end) | join(".")),
+		(getpath($p) | type)] | join(" ")' "$WORK/answers" | sort -u >"$WORK/seen"
+	comm -13 "$WORK/documented" "$WORK/seen" >"$WORK/undocumented"
+	[[ ! -s $WORK/undocumented ]] || fail "not documented: $(<"$WORK/undocumented")"
+	comm -23 <(cut -d' ' -f1 "$WORK/documented" | sort -u) <(cut -d' ' -f1 "$WORK/seen" | sort -u) \
+		>"$WORK/unseen"
+}
+
 # ---- pmem-store ---------------------------------------------------------------
 
 # need_store: a guest in which pmem-store can run; STORE is a file to be
