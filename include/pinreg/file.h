@@ -93,7 +93,9 @@ struct pinreg_file_info {
  *   -EBUSY   somebody else has it open, or opened it meanwhile;
  *   -EACCES  no right to open it, or to lease it (neither owner nor CAP_LEASE);
  *   -ENOSPC, -EDQUOT, -EFBIG  no room for length bytes;
- *   -EIO     the extents are not right after preparing (offset in why);
+ *   -EIO     the extents are not right after preparing (offset in why), or the
+ *            device cannot be written;
+ *   -ECANCELED  opts->progress said so;
  *   -ENOENT, -EROFS, -EMFILE, -ENOMEM and others of the system calls.
  * Ownership: the caller closes *out; the mapping belongs to the file.
  * Thread: any. Starts the threads of a domain with its first file.

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "base/why.h"
+#include "file/flags.h"
 #include "file/preparing.h"
 #include "file/verify.h"
 
@@ -89,6 +90,8 @@ static int make_whole(struct pinreg_preparing *work)
 {
 	bool changed;
 	int status = pinreg_preparing_look(work);
+	if (!status)
+		pinreg_flags_hint(work->file);
 	if (!status)
 		status = pinreg_preparing_allocate(work, &changed);
 	if (!status && changed)

@@ -6,6 +6,7 @@
 #ifndef PINREG_FILE_PREPARED_H
 #define PINREG_FILE_PREPARED_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,6 +14,9 @@
 
 #include "file/tenure.h"
 #include "plan/device.h"
+
+/* O_NONBLOCK: another's lease must not make us wait for its break. */
+#define PINREG_PREPARED_OPEN (O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
 
 struct pinreg_prepared {
 	struct pinreg_device *device;
@@ -23,6 +27,7 @@ struct pinreg_prepared {
 	bool dax;
 	bool map_sync;
 	bool tmpfs;
+	bool allow_page_cache;
 	unsigned int threads;		    /* for zeroing; 0: the CPUs given to us */
 	pinreg_progress_function *progress; /* NULL once pinreg_prepared_keep() was called */
 	void *progress_context;
@@ -32,10 +37,17 @@ struct pinreg_prepared {
 	uint64_t length;   /* to be mapped, bytes */
 	uint64_t size;	   /* of the file, after the last preparation */
 	uint64_t old_size; /* before it grew; UINT64_MAX: it did not */
-	/* as opened; who records them does so before pinreg_prepared_prepare() changes them */
-	bool has_flags; /* the filesystem has such */
-	struct pinreg_file_flags old_flags;
-	uint64_t zeroed; /* by the last preparation */
+	/*
+	 * Who records the old flags does so before pinreg_prepared_reopen() and
+	 * pinreg_prepared_prepare(): these change them.
+	 */
+	bool has_flags;			    /* the filesystem has such */
+	struct pinreg_file_flags old_flags; /* before what was not kept */
+	struct pinreg_file_flags flags;	    /* as they are */
+	bool empty;			    /* there was no block when it was opened */
+	bool hint;			    /* large extents are to be asked for */
+	bool reopen;			    /* it is to become a DAX file */
+	uint64_t zeroed;		    /* by the last preparation */
 	uint64_t zeroed_offset;
 	struct pinreg_file_report report; /* its blocks, by the last verification */
 	struct pinreg_persist *persist;
@@ -50,6 +62,13 @@ int pinreg_prepared_open(struct pinreg_prepared *file, struct pinreg_device *dev
 			 struct pinreg_why *why);
 
 /*
+ * Make it a DAX file if it is none and can be: the flag takes effect when it is
+ * opened again. Before the lease, which belongs to the open file. Nothing where
+ * file->reopen is not set. 0, or -errno with *why; then it has to be closed.
+ */
+int pinreg_prepared_reopen(struct pinreg_prepared *file, struct pinreg_why *why);
+
+/*
  * Allocate, zero what is a hole or unwritten, sync, verify, map (the first
  * time). A file that was prepared before and whose size and block map are still
  * the same is only verified. ASSUMPTIONS: tenure is of the lease on file->fd; why is not NULL. 0,
@@ -60,8 +79,8 @@ int pinreg_prepared_prepare(struct pinreg_prepared *file, struct pinreg_tenure *
 			    struct pinreg_why *why);
 
 /*
- * Give a file that was grown its old size back; not if it may be another's by
- * now. One that was created is removed by pinreg_prepared_close().
+ * Give a file that was grown its old size back, and its flags; not if it may be
+ * another's by now. One that was created is removed by pinreg_prepared_close().
  */
 void pinreg_prepared_undo(struct pinreg_prepared *file, struct pinreg_tenure *tenure);
 

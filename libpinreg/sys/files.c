@@ -58,6 +58,8 @@ int pinreg_real_file_look(int fd, struct pinreg_file_look *out)
 		.seals_cache = fs.f_type == XFS_SUPER_MAGIC || fs.f_type == TMPFS_MAGIC,
 		.links = stat.stx_nlink,
 		.owner = stat.stx_uid,
+		.extent_hints = fs.f_type == XFS_SUPER_MAGIC,
+		.allocated = stat.stx_blocks * 512,
 		.room = (uint64_t)fs.f_bfree * (uint64_t)fs.f_bsize,
 	};
 	if (stat.stx_mask & STATX_BTIME)

@@ -56,6 +56,7 @@ int pinreg_real_file_sync(int fd);
 int pinreg_real_file_extents(int fd, struct fiemap *map);
 int pinreg_real_file_flags_get(int fd, struct pinreg_file_flags *out);
 int pinreg_real_file_flags_set(int fd, const struct pinreg_file_flags *flags);
+int pinreg_real_device_can_dax(uint64_t device);
 int pinreg_real_file_generation(int fd, uint64_t *out);
 uint64_t pinreg_real_page_size(void);
 int pinreg_real_map(int fd, uint64_t length, bool sync, void **out);

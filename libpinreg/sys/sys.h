@@ -41,9 +41,11 @@ struct pinreg_file_look {
 	bool overlay;
 	bool tmpfs;
 	bool immutable;
-	bool seals_cache; /* the immutable flag leaves writers through mappings alive */
-	uint64_t room;	  /* bytes free on the filesystem */
-	uint64_t born_ns; /* when the inode was made, since 1970; 0: not known */
+	bool seals_cache;   /* the immutable flag leaves writers through mappings alive */
+	bool extent_hints;  /* the filesystem takes hints for the size of extents */
+	uint64_t allocated; /* bytes of its blocks */
+	uint64_t room;	    /* bytes free on the filesystem */
+	uint64_t born_ns;   /* when the inode was made, since 1970; 0: not known */
 	unsigned int links;
 	uid_t owner;
 };
@@ -145,6 +147,8 @@ struct pinreg_sys {
 	/* -ENOTTY or -EOPNOTSUPP: the filesystem has none; read-only flags may be set again */
 	int (*file_flags_get)(int fd, struct pinreg_file_flags *out);
 	int (*file_flags_set)(int fd, const struct pinreg_file_flags *flags);
+	/* 1, 0; -errno: not known. device as st_dev */
+	int (*device_can_dax)(uint64_t device);
 	/* tells an inode from a later one of that number */
 	int (*file_generation)(int fd, uint64_t *out);
 

@@ -42,6 +42,7 @@ const struct pinreg_sys pinreg_sys_real = {
 	.file_extents = pinreg_real_file_extents,
 	.file_flags_get = pinreg_real_file_flags_get,
 	.file_flags_set = pinreg_real_file_flags_set,
+	.device_can_dax = pinreg_real_device_can_dax,
 	.file_generation = pinreg_real_file_generation,
 	.page_size = pinreg_real_page_size,
 	.map = pinreg_real_map,

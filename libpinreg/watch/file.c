@@ -78,7 +78,9 @@ static int open_file(struct pinreg_file *file, int dirfd, const char *path,
 	if (status)
 		return status;
 	pinreg_set_init(&file->regions);
-	status = lease_and_prepare(file, why);
+	status = pinreg_prepared_reopen(&file->prepared, why);
+	if (!status)
+		status = lease_and_prepare(file, why);
 	if (status) {
 		pinreg_set_destroy(&file->regions);
 		pinreg_prepared_close(&file->prepared);

@@ -42,6 +42,15 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	HOOK(inotify_open);
 	HOOK(signal_open);
 	HOOK(signal_next);
+	HOOK(file_open);
+	HOOK(file_look);
+	HOOK(file_resize);
+	HOOK(file_flags_get);
+	HOOK(file_flags_set);
+	HOOK(device_can_dax);
+	HOOK(map);
+	HOOK(cpus);
+	HOOK(lease_get);
 	HOOK(file_sync);
 	HOOK(file_zero);
 	HOOK(file_allocate);
