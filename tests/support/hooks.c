@@ -22,6 +22,23 @@ char hooks_a[256], hooks_b[256];
 			table->member = hooks.member;                                              \
 	} while (0)
 
+/*
+ * One for each domain, and never freed: the threads of an earlier one may still
+ * look at theirs. The list keeps them from being taken for lost.
+ */
+static struct pinreg_sys *new_table(void)
+{
+	static struct kept {
+		struct kept *next;
+		struct pinreg_sys table;
+	} * kept;
+	struct kept *one = malloc(sizeof(*one));
+	assert_non_null(one);
+	*one = (struct kept){ .next = kept, .table = pinreg_sys_real };
+	kept = one;
+	return &one->table;
+}
+
 int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 {
 	/* host_domain() fills fake_device; its own domain is not used */
@@ -29,10 +46,7 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	struct pinreg_device device;
 	fake_device_use(&device);
 	const struct pinreg_sys *fake = fake_device_sys();
-	/* one for each domain: the threads of an earlier one may still look at theirs */
-	struct pinreg_sys *table = malloc(sizeof(*table));
-	assert_non_null(table);
-	*table = pinreg_sys_real;
+	struct pinreg_sys *table = new_table();
 	table->device_query = fake->device_query;
 	table->port_query = fake->port_query;
 	table->mr_register = fake->mr_register;
