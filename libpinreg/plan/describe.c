@@ -358,7 +358,7 @@ static int say_file(const struct pinreg_why *why, const struct sentence *out)
 	case PINREG_REASON_FILE_RECORD_BAD:
 		return say(out, "the record beside the file is damaged");
 	case PINREG_REASON_FILE_CANCELLED:
-		return say(out, "the caller ended it");
+		return say(out, "the caller's own function ended it");
 	default:
 		return say(out, "%s failed: %s", why->step[0] ? why->step : "a system call",
 			   strerror(why->os_error));

@@ -62,7 +62,8 @@ static int look(int fd, struct pinreg_file_look *out)
 
 static int open_file(int dirfd, const char *path, int flags, mode_t mode)
 {
-	if (!(flags & O_PATH)) {
+	/* those of the file: its directory and its record do not count */
+	if (!(flags & O_PATH) && strstr(path, "/file")) {
 		fs.opens++;
 		fs.effective = fs.flags.xflags & FS_XFLAG_DAX && !fs.never && !fs.in_cache;
 	}
