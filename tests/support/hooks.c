@@ -63,6 +63,7 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	HOOK(file_flags_set);
 	HOOK(device_can_dax);
 	HOOK(map);
+	HOOK(persist_open);
 	HOOK(cpus);
 	HOOK(lease_get);
 	HOOK(file_sync);
