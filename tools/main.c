@@ -10,10 +10,15 @@
 
 #include "caps.h"
 #include "plan.h"
+#include "prepare.h"
+#include "recover.h"
+#include "seal.h"
 #include "verify.h"
 
-static const struct command *const commands[] = { &command_caps, &command_plan, &command_verify,
-						  NULL };
+static const struct command *const commands[] = {
+	&command_caps, &command_plan,	&command_prepare, &command_verify,
+	&command_seal, &command_unseal, &command_recover, NULL,
+};
 
 static const struct command *find(const char *name)
 {

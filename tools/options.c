@@ -54,6 +54,7 @@ static enum status take(const struct option *option, const char *value, void *fi
 	char *field = (char *)fields + option->offset;
 	uint64_t number = 0;
 	unsigned int small = 0;
+	unsigned int most;
 
 	switch (option->type) {
 	case OPTION_FLAG:
@@ -78,10 +79,13 @@ static enum status take(const struct option *option, const char *value, void *fi
 		memcpy(field, &number, sizeof(number));
 		return STATUS_GOOD;
 	case OPTION_PORT:
-		/* a size with a unit is over 255 */
-		if (!size_read(value, &number) || number < 1 || number > 255)
+	case OPTION_COUNT:
+		most = option->type == OPTION_PORT ? 255 : 1023;
+		/* a size with a unit is more */
+		if (!size_read(value, &number) || number < 1 || number > most)
 			return fail(failure, STATUS_USAGE, 0,
-				    "--%s: '%s' is no number from 1 to 255", option->name, value);
+				    "--%s: '%s' is no number from 1 to %u", option->name, value,
+				    most);
 		small = (unsigned int)number;
 		break;
 	case OPTION_CHOICE:

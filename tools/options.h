@@ -21,6 +21,7 @@ enum option_type {
 	OPTION_SIZE,	 /* uint64_t, over 0 */
 	OPTION_OFFSET,	 /* uint64_t */
 	OPTION_PORT,	 /* unsigned int, 1 to 255 */
+	OPTION_COUNT,	 /* unsigned int, 1 to 1023 */
 	OPTION_CHOICE,	 /* unsigned int: which of the words */
 	OPTION_OPERAND,	 /* const char *, must be given */
 	OPTION_OPERANDS, /* struct operands, one or more */

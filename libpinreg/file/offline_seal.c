@@ -187,7 +187,7 @@ int pinreg_offline_seal(const struct pinreg_sys *sys, int dirfd, const char *pat
 			struct pinreg_why *why)
 {
 	struct pinreg_why unheard;
-	enum pinreg_recovery found;
+	enum pinreg_recovery found = PINREG_RECOVERY_NOTHING;
 	struct work work;
 	int status = begin(&work, sys, dirfd, path, why ? why : &unheard, &found);
 	if (!status)
@@ -203,7 +203,7 @@ int pinreg_offline_unseal(const struct pinreg_sys *sys, int dirfd, const char *p
 			  struct pinreg_why *why)
 {
 	struct pinreg_why unheard;
-	enum pinreg_recovery found;
+	enum pinreg_recovery found = PINREG_RECOVERY_NOTHING;
 	struct work work;
 	int status = begin(&work, sys, dirfd, path, why ? why : &unheard, &found);
 	/* a dead owner's seal is off by now */

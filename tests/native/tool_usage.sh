@@ -50,6 +50,10 @@ answers 0 "pinreg plan --file" plan --help
 answers 0 "--granularity" plan --anon 1M --help
 answers 0 "pinreg verify FILE" verify --help
 answers 0 "1 it is not" verify --help
+answers 0 "--size SIZE" prepare --help
+answers 0 "pinreg seal FILE" seal --help
+answers 0 "pinreg unseal FILE" unseal --help
+answers 0 "pinreg recover PATH..." recover --help
 
 answers 2 "a command is missing"
 answers 2 "no command 'frobnicate'" frobnicate
@@ -82,12 +86,19 @@ answers 2 "'' is none of" plan --anon 1M --access=
 answers 2 "'rw|ro' is none of" plan --anon 1M --access 'rw|ro'
 answers 2 "'bytes' is none of" plan --anon 1M --granularity bytes
 answers 2 "'dmabuf' is none of" plan --anon 1M --method dmabuf
-for command in verify; do
+for command in prepare verify seal unseal recover; do
 	answers 2 "is missing" "$command"
 	answers 2 "'-x' is no option" "$command" -x
 	answers 2 "'--' is no option" "$command" -- x
 done
-answers 2 "one FILE is enough: 'b'" verify a b
+for command in prepare verify seal unseal; do
+	answers 2 "one FILE is enough: 'b'" "$command" a b
+done
+answers 2 "--size: it must be more than 0" prepare x --size 0
+answers 2 "--seal: 'lock' is none of none|lease|immutable" prepare x --seal lock
+for threads in 0 1024 -1 1K; do
+	answers 2 "--threads: '$threads' is no number from 1 to 1023" prepare x --threads "$threads"
+done
 
 : >"$scratch/empty"
 printf '0123456789' >"$scratch/ten"
