@@ -39,8 +39,7 @@ int pinreg_guard_open(struct pinreg_guard *guard, const struct pinreg_prepared *
 }
 
 /* The parts that are the same whatever the phase. */
-static int fill_record(struct pinreg_guard *guard, const struct pinreg_prepared *file,
-		       bool standing)
+static int fill_record(struct pinreg_guard *guard, const struct pinreg_prepared *file)
 {
 	const struct pinreg_sys *sys = file->device->sys;
 	struct pinreg_file_look look;
@@ -57,8 +56,7 @@ static int fill_record(struct pinreg_guard *guard, const struct pinreg_prepared 
 		.old_flags = file->old_flags,
 	};
 	sys->file_generation(file->fd, &record.generation); /* or 0 */
-	if (!standing)
-		status = pinreg_owner_self(sys, &record.owner);
+	status = pinreg_owner_self(sys, &record.owner);
 	guard->record = record;
 	return status;
 }
@@ -82,8 +80,7 @@ int pinreg_guard_begin(struct pinreg_guard *guard, const struct pinreg_prepared 
 	/* filling holes takes nothing back: a hole reads as zeros too */
 	if (!file->created && file->length <= look.size && !file->reopen && !file->hint)
 		return 0;
-	/* whatever it is to be, we are at work on it */
-	status = fill_record(guard, file, false);
+	status = fill_record(guard, file);
 	if (status)
 		return call_failed(why, "/proc/self/stat", status);
 	guard->record.phase = PINREG_PHASE_PREPARING;
@@ -113,7 +110,7 @@ static int record_seal(struct pinreg_guard *guard, const struct pinreg_prepared 
 {
 	if (guard->recorded && guard->record.phase == PINREG_PHASE_SEALED)
 		return 0;
-	int status = fill_record(guard, file, guard->standing);
+	int status = fill_record(guard, file);
 	if (status)
 		return call_failed(why, "/proc/self/stat", status);
 	guard->record.phase = PINREG_PHASE_SEALED;
@@ -149,7 +146,11 @@ int pinreg_guard_seal(struct pinreg_guard *guard, const struct pinreg_prepared *
 	if (status || !guard->standing)
 		return status;
 	status = file->device->sys->file_sync(file->fd);
-	return status ? call_failed(why, "fsync", status) : 0;
+	if (status)
+		return call_failed(why, "fsync", status);
+	/* until now it was to be undone if we died, from now on it is nobody's */
+	guard->record.owner = (struct pinreg_owner){ 0 };
+	return write_record(guard, why);
 }
 
 int pinreg_guard_unseal(struct pinreg_guard *guard, const struct pinreg_prepared *file)

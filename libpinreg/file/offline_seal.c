@@ -86,6 +86,21 @@ static int check_prepared(struct work *work)
 	return status;
 }
 
+static int write_record(struct work *work, const struct pinreg_record *record)
+{
+	int status = pinreg_store_write(&work->store, record);
+	return status ? call_failed(work, "writing the record", status) : 0;
+}
+
+/* It was not sealed, and is not to be. */
+static int give_up(struct work *work, const struct pinreg_record *record, int status)
+{
+	if (!pinreg_seal_off(work->sys, work->fd, &record->old_flags, NULL, NULL))
+		pinreg_store_remove(&work->store);
+	return status;
+}
+
+/* As long as the record has an owner, his death undoes it; then it stands. */
 static int record_and_seal(struct work *work)
 {
 	struct pinreg_record record = {
@@ -101,18 +116,22 @@ static int record_and_seal(struct work *work)
 	int status = work->sys->file_flags_get(work->fd, &record.old_flags);
 	if (status)
 		return call_failed(work, "FS_IOC_FSGETXATTR", status);
-	status = pinreg_store_write(&work->store, &record);
-	if (status) {
-		pinreg_store_remove(&work->store);
-		return call_failed(work, "writing the record", status);
+	status = pinreg_owner_self(work->sys, &record.owner);
+	if (status)
+		return call_failed(work, "/proc/self/stat", status);
+	status = write_record(work, &record);
+	if (!status)
+		status = pinreg_seal_on(work->sys, work->fd, work->why);
+	if (!status) {
+		status = work->sys->file_sync(work->fd);
+		if (status)
+			call_failed(work, "fsync", status);
 	}
-	status = pinreg_seal_on(work->sys, work->fd, work->why);
-	if (status) {
-		pinreg_store_remove(&work->store);
-		return status;
+	if (!status) {
+		record.owner = (struct pinreg_owner){ 0 };
+		status = write_record(work, &record);
 	}
-	status = work->sys->file_sync(work->fd);
-	return status ? call_failed(work, "fsync", status) : 0;
+	return status ? give_up(work, &record, status) : 0;
 }
 
 static int seal_alone(struct work *work)
@@ -153,9 +172,19 @@ static int unseal(struct work *work)
 		return status;
 	if (record.owner.pid)
 		return pinreg_owner_refuse(&record.owner, work->why);
-	status = pinreg_seal_off(work->sys, work->fd, &record.old_flags, NULL, work->why);
+	/* from here on our death ends it */
+	status = pinreg_owner_self(work->sys, &record.owner);
 	if (status)
+		return call_failed(work, "/proc/self/stat", status);
+	status = write_record(work, &record);
+	if (!status)
+		status = pinreg_seal_off(work->sys, work->fd, &record.old_flags, NULL, work->why);
+	if (status) {
+		/* it goes on standing */
+		record.owner = (struct pinreg_owner){ 0 };
+		pinreg_store_write(&work->store, &record);
 		return status;
+	}
 	/* or the flag could come back by a power cut, when no record tells of it */
 	status = work->sys->file_sync(work->fd);
 	if (status)

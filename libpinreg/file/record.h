@@ -26,7 +26,7 @@ struct pinreg_record {
 	uint64_t generation; /* 0: not known */
 	uint64_t born_ns;    /* 0: not known */
 	uint64_t old_size;   /* bytes */
-	uint64_t new_size;   /* bytes; any other than these two is somebody else's doing */
+	uint64_t new_size;   /* bytes */
 	bool has_flags;
 	struct pinreg_file_flags old_flags;
 	struct pinreg_owner owner;

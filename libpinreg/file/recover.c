@@ -169,8 +169,11 @@ static int undo_alone(struct work *work, int fd)
 		return todo;
 	if (record->phase != PINREG_PHASE_PREPARING)
 		return pinreg_why_set(work->why, PINREG_REASON_FILE_TAKEN, -EBUSY);
-	/* the size changed in one step: another one is somebody else's data */
-	if (work->look.size != record->old_size && work->look.size != record->new_size)
+	/* any size that preparing does not make is of somebody else's data */
+	uint64_t page = work->sys->page_size();
+	uint64_t whole_pages = (record->old_size + page - 1) / page * page;
+	if (work->look.size != record->old_size && work->look.size != whole_pages &&
+	    work->look.size != record->new_size)
 		return done(work, PINREG_RECOVERY_CLEARED);
 	return record->created ? remove_file(work) : restore(work, fd);
 }
