@@ -17,6 +17,7 @@ OWNER=
 clean() {
 	[[ -z $OWNER ]] || kill -9 "$OWNER" 2>/dev/null || true
 	chattr -f -i "${DIR:-/none}"/* || true
+	rm -f /pmem/xfs/data
 	rm -rf /pmem/ext4/tool-files.* /pmem/xfs/tool-files.*
 	return "$1" # for finish
 }
@@ -142,6 +143,34 @@ files_of ext4
 rm -rf "$DIR"
 files_of xfs
 
+case_of "the session that the README shows"
+rm -rf "$DIR"
+DIR=/pmem/xfs
+FILE=$DIR/data
+compgen -G "$DIR/.pinreg-*" >/dev/null && fail "records of others"
+sed -n '/^## Files on a command line/,/^## Find/s/^    //p' "$DOCS/../README.md" >"$WORK/shown"
+grep -c '^\$ ' "$WORK/shown"
+while IFS= read -r line; do
+	printf '%s\n' "$line"
+	case $line in
+	*timeout*KILL*)
+		# the same, but surely in the middle
+		own "$FILE" --size 512M
+		kill_owner 2>/dev/null
+		echo Killed
+		;;
+	*) eval "${line#\$ }" 2>&1 || true ;;
+	esac
+done < <(grep '^\$ ' "$WORK/shown") >"$WORK/real"
+# a boot's own: where blocks lie, how fast it was, and which process
+for text in shown real; do
+	sed -E -i 's/0x[0-9a-f]{16}/MAP/; s/[0-9.]+ ms/MS/; s/process [0-9]+/process PID/' "$WORK/$text"
+done
+diff "$WORK/shown" "$WORK/real" || fail "the README shows (<) other than what is printed (>)"
+rm "$FILE"
+DIR=$(mktemp -d "/pmem/xfs/tool-files.XXXXXX")
+FILE=$DIR/data
+
 case_of "page cache"
 CACHED=$WORK/cached
 ask 3 '.error.errno == "EOPNOTSUPP"' prepare "$CACHED" --size 1M
@@ -161,6 +190,7 @@ sed -i '/^files\.\[\]\.reason$/d' "$WORK/unseen"
 [[ ! -s $WORK/unseen ]] || fail "documented, but never there: $(<"$WORK/unseen")"
 
 case_of "text: within 80 columns"
+expect 0 pinreg prepare "$FILE" --size 4M
 fallocate -p -o 1M -l 64K "$FILE"
 expect 1 pinreg verify "$FILE"
 cp "$WORK/out" "$WORK/text"
