@@ -82,7 +82,13 @@ struct pinreg_file_info {
  * dirfd, path: as openat(); the last component must not be a symbolic link.
  * why: NULL, or filled in on failure.
  * On failure the file has its old size and content, and a file that was made
- * by this call is removed again.
+ * by this call is removed again. What a process that died left is put right first,
+ * see pinreg_file_recover(). What has to be undone if this one dies is recorded in
+ * a file .pinreg-INODE beside it: so a file that is made, grown or sealed needs a
+ * directory that we may read and write.
+ * With PINREG_SEAL_IMMUTABLE the flag is taken off before somebody is let in, set
+ * again on return, and taken off by pinreg_file_close(). PINREG_SEAL_NONE leases
+ * the file while preparing only: afterwards there are no events.
  *
  * Return: 0, or
  *   -EINVAL  a NULL argument, an unknown option, length 0 of an empty file,
@@ -90,7 +96,10 @@ struct pinreg_file_info {
  *   -EISDIR  a directory; -ELOOP  a symbolic link;
  *   -EOPNOTSUPP  not in DAX state (and page cache was not allowed),
  *            overlayfs, or a filesystem without leases or FIEMAP;
- *   -EBUSY   somebody else has it open, or opened it meanwhile;
+ *   -EBUSY   somebody else has it open, or opened it meanwhile, or by its record
+ *            it belongs to a process that is alive (its number in why->used);
+ *   -EPERM   no right to seal it, a standing seal, or a record not to be believed;
+ *   -EBADMSG a damaged record;
  *   -EACCES  no right to open it, or to lease it (neither owner nor CAP_LEASE);
  *   -ENOSPC, -EDQUOT, -EFBIG  no room for length bytes;
  *   -EIO     the extents are not right after preparing (offset in why), or the
