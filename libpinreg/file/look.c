@@ -36,3 +36,25 @@ int pinreg_look_at_path(const struct pinreg_sys *sys, int dirfd, const char *pat
 		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "statx", status);
 	return pinreg_look_check(look, why);
 }
+
+int pinreg_look_open(const struct pinreg_sys *sys, int dirfd, const char *path, int access,
+		     struct pinreg_file_look *look, struct pinreg_why *why)
+{
+	/* O_NONBLOCK: who has a lease must not make us wait */
+	int flags = access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	struct pinreg_file_look before = *look;
+	int fd = sys->file_open(dirfd, path, flags, 0);
+	if (fd == -EAGAIN)
+		return pinreg_why_set(why, PINREG_REASON_FILE_IN_USE, -EBUSY);
+	if (fd < 0)
+		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "open", fd);
+	int status = sys->file_look(fd, look);
+	if (status)
+		pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "statx", status);
+	else if (look->device != before.device || look->inode != before.inode)
+		status = pinreg_why_set(why, PINREG_REASON_FILE_REPLACED, -ESTALE);
+	if (!status)
+		return fd;
+	sys->file_close(fd);
+	return status;
+}

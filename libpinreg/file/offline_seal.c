@@ -34,7 +34,7 @@ static int open_work(struct work *work, int dirfd, const char *path)
 	int status = pinreg_look_at_path(sys, dirfd, path, &work->look, work->why);
 	if (status)
 		return status == -ENOENT ? call_failed(work, "open", status) : status;
-	work->fd = pinreg_recover_open(sys, dirfd, path, O_RDONLY, &work->look, work->why);
+	work->fd = pinreg_look_open(sys, dirfd, path, O_RDONLY, &work->look, work->why);
 	if (work->fd < 0)
 		return work->fd;
 	status = pinreg_store_open(&work->store, sys, dirfd, path, work->look.inode);

@@ -35,28 +35,6 @@ static int call_failed(struct work *work, const char *step, int status)
 	return pinreg_why_call(work->why, PINREG_REASON_FILE_SYSTEM_CALL, step, status);
 }
 
-int pinreg_recover_open(const struct pinreg_sys *sys, int dirfd, const char *path, int access,
-			struct pinreg_file_look *look, struct pinreg_why *why)
-{
-	/* O_NONBLOCK: who has a lease must not make us wait */
-	int flags = access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-	struct pinreg_file_look before = *look;
-	int fd = sys->file_open(dirfd, path, flags, 0);
-	if (fd == -EAGAIN)
-		return pinreg_why_set(why, PINREG_REASON_FILE_IN_USE, -EBUSY);
-	if (fd < 0)
-		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "open", fd);
-	int status = sys->file_look(fd, look);
-	if (status)
-		pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "statx", status);
-	else if (look->device != before.device || look->inode != before.inode)
-		status = pinreg_why_set(why, PINREG_REASON_FILE_REPLACED, -ESTALE);
-	if (!status)
-		return fd;
-	sys->file_close(fd);
-	return status;
-}
-
 /*
  * Read the record. 1: there is something to do. 0: the report says why not.
  * fd: the file, or -1 where it is not open.
@@ -181,8 +159,8 @@ static int undo_alone(struct work *work, int fd)
 static int undo(struct work *work)
 {
 	struct pinreg_alone alone;
-	int fd = pinreg_recover_open(work->sys, work->dirfd, work->path, O_RDWR, &work->look,
-				     work->why);
+	int fd = pinreg_look_open(work->sys, work->dirfd, work->path, O_RDWR, &work->look,
+				  work->why);
 	if (fd < 0)
 		return fd;
 	int status = pinreg_alone_begin(&alone, work->sys, fd, work->why);
@@ -215,8 +193,8 @@ static int recover_looked_at(struct work *work)
 	int todo = read_record(work, -1);
 	if (todo <= 0)
 		return todo;
-	int fd = pinreg_recover_open(work->sys, work->dirfd, work->path, O_RDONLY, &work->look,
-				     work->why);
+	int fd = pinreg_look_open(work->sys, work->dirfd, work->path, O_RDONLY, &work->look,
+				  work->why);
 	if (fd < 0)
 		return fd;
 	todo = recover_open(work, fd);

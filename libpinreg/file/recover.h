@@ -23,11 +23,4 @@ int pinreg_recover(const struct pinreg_sys *sys, int dirfd, const char *path,
 int pinreg_recover_first(const struct pinreg_sys *sys, int dirfd, const char *path,
 			 struct pinreg_why *why);
 
-/*
- * Open path, for reading (0) or O_RDWR, if it is the inode that was looked at,
- * and look again. A descriptor, or -errno with *why.
- */
-int pinreg_recover_open(const struct pinreg_sys *sys, int dirfd, const char *path, int access,
-			struct pinreg_file_look *look, struct pinreg_why *why);
-
 #endif

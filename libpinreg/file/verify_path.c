@@ -36,29 +36,6 @@ static int in_use(struct pinreg_why *why, pid_t holder)
 	return -EBUSY;
 }
 
-/* Open the inode that was looked at. A descriptor, or -errno with *why. */
-static int open_looked_at(const struct pinreg_sys *sys, int dirfd, const char *path,
-			  struct pinreg_file_look *look, struct pinreg_why *why)
-{
-	/* O_NONBLOCK: a lease that was taken since must not make us wait for its end */
-	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-	struct pinreg_file_look before = *look;
-	int fd = sys->file_open(dirfd, path, flags, 0);
-	if (fd == -EAGAIN)
-		return in_use(why, 0);
-	if (fd < 0)
-		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "open", fd);
-	int status = sys->file_look(fd, look);
-	if (status)
-		pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "statx", status);
-	else if (look->device != before.device || look->inode != before.inode)
-		status = pinreg_why_set(why, PINREG_REASON_FILE_REPLACED, -ESTALE);
-	if (!status)
-		return fd;
-	sys->file_close(fd);
-	return status;
-}
-
 /*
  * A living owner may have let his file go for a moment, or be just about to
  * lease it: opening it would cost him the rest. A record that cannot be read or
@@ -92,7 +69,7 @@ static int look_and_open(const struct pinreg_sys *sys, int dirfd, const char *pa
 	status = ask_owner(sys, dirfd, path, look, why);
 	if (status)
 		return status;
-	return open_looked_at(sys, dirfd, path, look, why);
+	return pinreg_look_open(sys, dirfd, path, O_RDONLY, look, why);
 }
 
 static int verify_open(const struct pinreg_sys *sys, int fd, const struct pinreg_file_look *look,

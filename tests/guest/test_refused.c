@@ -232,16 +232,17 @@ static void refused__not_whole_pages(void **state)
 /* Where the file has its block for an offset, in bytes of the device. */
 static uint64_t place_of(uint64_t offset)
 {
-	struct {
-		struct fiemap map;
-		struct fiemap_extent extent;
+	union {
+		struct fiemap map; /* its extent lies behind it */
+		char room[sizeof(struct fiemap) + sizeof(struct fiemap_extent)];
 	} look = { .map = { .fm_start = offset, .fm_length = 4096, .fm_extent_count = 1 } };
 	int fd = open(FILE_PATH, O_RDONLY | O_CLOEXEC);
 	test_ok(fd);
 	test_ok(ioctl(fd, FS_IOC_FIEMAP, &look.map));
 	assert_int_equal(look.map.fm_mapped_extents, 1);
 	close(fd);
-	return look.extent.fe_physical + offset - look.extent.fe_logical;
+	const struct fiemap_extent *extent = look.map.fm_extents;
+	return extent->fe_physical + offset - extent->fe_logical;
 }
 
 #define SECTORS (100 * MIB / 512)

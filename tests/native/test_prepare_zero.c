@@ -33,7 +33,7 @@ static struct {
 static int populate(void *addr, uint64_t length, bool write)
 {
 	uint64_t offset = (uint64_t)((char *)addr - seen.window);
-	uint64_t lowest = seen.lowest;
+	unsigned long long lowest = seen.lowest;
 	if (!pthread_equal(pthread_self(), seen.caller))
 		atomic_fetch_add(&seen.foreign, 1);
 	else if (seen.cpus_asked)
