@@ -6,16 +6,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fiemap.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "support/blocks.h"
 #include "support/host.h"
 #include "support/rdma.h"
 #include "support/spare.h"
@@ -232,16 +230,13 @@ static void refused__not_whole_pages(void **state)
 /* Where the file has its block for an offset, in bytes of the device. */
 static uint64_t place_of(uint64_t offset)
 {
-	union {
-		struct fiemap map; /* its extent lies behind it */
-		char room[sizeof(struct fiemap) + sizeof(struct fiemap_extent)];
-	} look = { .map = { .fm_start = offset, .fm_length = 4096, .fm_extent_count = 1 } };
+	union blocks blocks;
 	int fd = open(FILE_PATH, O_RDONLY | O_CLOEXEC);
 	test_ok(fd);
-	test_ok(ioctl(fd, FS_IOC_FIEMAP, &look.map));
-	assert_int_equal(look.map.fm_mapped_extents, 1);
+	blocks_read(fd, offset, 4096, &blocks);
+	assert_int_equal(blocks.map.fm_mapped_extents, 1);
 	close(fd);
-	const struct fiemap_extent *extent = look.map.fm_extents;
+	const struct fiemap_extent *extent = blocks.map.fm_extents;
 	return extent->fe_physical + offset - extent->fe_logical;
 }
 

@@ -6,19 +6,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fiemap.h>
-#include <linux/fs.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/blocks.h"
 #include "support/host.h"
 #include "support/rdma.h"
 #include "support/spare.h"
@@ -102,10 +100,7 @@ static void sample_extent(int device, const struct fiemap_extent *extent, unsign
  */
 static void preallocate(const char *path)
 {
-	struct {
-		struct fiemap map;
-		struct fiemap_extent extents[32];
-	} look = { .map = { .fm_length = LENGTH, .fm_extent_count = 32 } };
+	union blocks blocks;
 	unsigned int old = 0, samples = 0;
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	int device = open(spare_device(), O_RDONLY | O_CLOEXEC);
@@ -113,10 +108,11 @@ static void preallocate(const char *path)
 	test_ok(device);
 	test_ok(fallocate(fd, 0, 0, (off_t)LENGTH));
 	test_ok(fsync(fd));
-	test_ok(ioctl(fd, FS_IOC_FIEMAP, &look.map));
-	for (unsigned int i = 0; i < look.map.fm_mapped_extents; i++) {
-		assert_true(look.extents[i].fe_flags & FIEMAP_EXTENT_UNWRITTEN);
-		sample_extent(device, &look.extents[i], &old, &samples);
+	blocks_read(fd, 0, LENGTH, &blocks);
+	for (unsigned int i = 0; i < blocks.map.fm_mapped_extents; i++) {
+		const struct fiemap_extent *extent = &blocks.map.fm_extents[i];
+		assert_true(extent->fe_flags & FIEMAP_EXTENT_UNWRITTEN);
+		sample_extent(device, extent, &old, &samples);
 	}
 	if (samples < LENGTH / 65536 || old < samples / 10 * 9)
 		fail_msg("%s: only %u of %u blocks hold old bytes", path, old, samples);
