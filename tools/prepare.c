@@ -118,7 +118,7 @@ static const struct option options[] = {
 	{ "size", OPTION_SIZE, FIELD(size), "SIZE",
 	  "grow it to so many bytes (default: as it is)" },
 	{ "seal", OPTION_CHOICE, FIELD(seal), SEALS, "immutable: and seal it (none)" },
-	{ "threads", OPTION_COUNT, FIELD(threads), "N", "that zero (default: all CPUs given)" },
+	{ "threads", OPTION_COUNT, FIELD(threads), "N", "that zero (default: one)" },
 	{ "page-cache", OPTION_FLAG, FIELD(page_cache), NULL, "also where there is no DAX" },
 	{ "json", OPTION_FLAG, FIELD(json), NULL, "print JSON, as docs/file-commands.md says" },
 	{ 0 },

@@ -57,7 +57,7 @@ struct pinreg_file_opts {
 	unsigned int allow_page_cache; /* 1: also files that are not in DAX state */
 	enum pinreg_shrink on_shrink;
 	enum pinreg_seal seal;
-	unsigned int threads;		    /* for zeroing; 0: the CPUs given to us */
+	unsigned int threads; /* for zeroing, at most; 0: one, see docs/performance.md */
 	pinreg_progress_function *progress; /* of zeroing, or NULL; not 0: cancel */
 	void *progress_context;
 };

@@ -24,7 +24,9 @@ static int no_space(struct pinreg_preparing *work, const char *step, int status)
 static int allocate_range(struct pinreg_preparing *work, int mode, uint64_t start, uint64_t end)
 {
 	while (start < end) {
-		uint64_t part = end - start < PIECE ? end - start : PIECE;
+		uint64_t part = PIECE - start % PIECE;
+		if (part > end - start)
+			part = end - start;
 		int status = pinreg_tenure_check(work->tenure, work->why);
 		if (status)
 			return status;
@@ -88,11 +90,16 @@ int pinreg_preparing_allocate(struct pinreg_preparing *work, bool *changed)
 		return no_space(work, "fallocate", -ENOSPC);
 	if (grows)
 		file->old_size = work->found_size;
-	if (needs->shared)
+	/*
+	 * The size first: behind the end of a file ext4 gives blocks that huge pages
+	 * cannot map, and zeroing those takes several times as long.
+	 */
+	if (grows)
+		status = grow(work);
+	if (!status && needs->shared)
 		status = unshare_all(work);
 	if (!status && needs->missing)
 		status = allocate_range(work, FALLOC_FL_KEEP_SIZE, needs->spans[0].start,
 					needs->spans[needs->count - 1].end);
-	/* the size changes last */
-	return !status && grows ? grow(work) : status;
+	return status;
 }

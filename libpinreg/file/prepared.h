@@ -28,7 +28,7 @@ struct pinreg_prepared {
 	bool map_sync;
 	bool tmpfs;
 	bool allow_page_cache;
-	unsigned int threads;		    /* for zeroing; 0: the CPUs given to us */
+	unsigned int threads;		    /* for zeroing, at most; 0: one */
 	pinreg_progress_function *progress; /* NULL once pinreg_prepared_keep() was called */
 	void *progress_context;
 	uint64_t st_dev;

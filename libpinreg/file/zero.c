@@ -94,7 +94,8 @@ static int run(struct zeroing *zeroing)
 		.end = needs->spans[needs->count - 1].end,
 		.piece = zeroing->window ? PINREG_CREW_PIECE : PIECE_CACHE,
 		.load = needs->bytes,
-		.threads = zeroing->window ? file->threads : 1,
+		/* kernels zero a file's blocks one after the other: docs/kernel-facts.md */
+		.threads = zeroing->window && file->threads ? file->threads : 1,
 		.work = zero_piece,
 		.asked = somebody_waits,
 		.context = zeroing,
