@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * document.h -- the JSON that the tool prints; docs/plan.md has its shape.
+ * document.h -- the JSON that the tool prints; docs/plan.md and docs/file-commands.md
+ * have its shape.
  *
  * No memory for an answer ends the program: there is nothing to give back.
  */

@@ -7,7 +7,7 @@
 
 enum status {
 	STATUS_GOOD = 0,
-	STATUS_DIFFERS = 1, /* plan and outcome disagree, or not done as asked */
+	STATUS_DIFFERS = 1, /* plan and outcome disagree, or a file is not as it must be */
 	STATUS_USAGE = 2,   /* the command line is wrong, whatever the machine */
 	STATUS_REFUSED = 3, /* the library or the system said no */
 };

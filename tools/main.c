@@ -10,8 +10,15 @@
 
 #include "caps.h"
 #include "plan.h"
+#include "prepare.h"
+#include "recover.h"
+#include "seal.h"
+#include "verify.h"
 
-static const struct command *const commands[] = { &command_caps, &command_plan, NULL };
+static const struct command *const commands[] = {
+	&command_caps, &command_plan,	&command_prepare, &command_verify,
+	&command_seal, &command_unseal, &command_recover, NULL,
+};
 
 static const struct command *find(const char *name)
 {
@@ -33,7 +40,8 @@ static bool has(int argc, char **argv, const char *option)
 static void help(void)
 {
 	puts("usage: pinreg COMMAND [OPTION...]\n\n"
-	     "What RDMA devices can do, and how memory would be registered and why.\n");
+	     "What RDMA devices can do, how memory would be registered and why, and whether\n"
+	     "files are ready for it.\n");
 	for (const struct command *const *command = commands; *command; command++)
 		printf("pinreg %s\n%s\n%s\n\n", (*command)->name, (*command)->summary,
 		       (*command)->example);

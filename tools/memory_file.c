@@ -16,7 +16,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "leases.h"
+#include "sys/lease_holder.h"
 
 struct source {
 	const char *path;
@@ -52,7 +52,7 @@ static uint64_t device_number(dev_t device, const char *name)
 static enum status check(const struct source *source, const struct stat *status, bool write,
 			 struct failure *failure)
 {
-	int holder;
+	pid_t holder;
 
 	if (S_ISDIR(status->st_mode))
 		return refuse(source, EISDIR, failure);
@@ -61,7 +61,7 @@ static enum status check(const struct source *source, const struct stat *status,
 	if (!S_ISREG(status->st_mode))
 		return fail(failure, STATUS_REFUSED, EINVAL,
 			    "%s is neither a regular file nor a DAX device", source->path);
-	holder = leases_holder(status, write);
+	holder = pinreg_real_lease_holder(status->st_dev, status->st_ino, write);
 	if (holder > 0)
 		return fail(failure, STATUS_REFUSED, EBUSY,
 			    "process %d holds a lease on %s, which opening it would break", holder,

@@ -24,7 +24,10 @@ void report_help(const struct command *command)
 	print_synopsis(command, stdout);
 	printf("\n%s\n\n", command->summary);
 	options_print(command->options);
-	report_statuses();
+	if (command->statuses)
+		printf("\n%s\n", command->statuses);
+	else
+		report_statuses();
 	printf("\nExample:\n%s\n", command->example);
 }
 

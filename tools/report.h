@@ -15,6 +15,7 @@ struct command {
 	const char *summary;  /* a line */
 	const char *synopsis; /* what follows the name, lines */
 	const char *example;  /* lines */
+	const char *statuses; /* lines: what its exit statuses mean; NULL: as for all */
 	const struct option *options;
 	enum status (*run)(int argc, char **argv, struct failure *failure, bool json);
 };

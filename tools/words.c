@@ -4,6 +4,7 @@
  */
 #include "words.h"
 
+#include <linux/fiemap.h>
 #include <stdio.h>
 
 #include <pinreg/pinreg.h>
@@ -41,6 +42,14 @@ const struct word words_window[] = {
 	{ 2, "type-2a" },
 	{ 4, "type-2b" },
 	{ 0, NULL },
+};
+
+const struct word words_extent[] = {
+	{ FIEMAP_EXTENT_UNKNOWN, "unknown" },	      { FIEMAP_EXTENT_DELALLOC, "delalloc" },
+	{ FIEMAP_EXTENT_ENCODED, "encoded" },	      { FIEMAP_EXTENT_DATA_ENCRYPTED, "encrypted" },
+	{ FIEMAP_EXTENT_NOT_ALIGNED, "not-aligned" }, { FIEMAP_EXTENT_DATA_INLINE, "inline" },
+	{ FIEMAP_EXTENT_DATA_TAIL, "tail" },	      { FIEMAP_EXTENT_UNWRITTEN, "unwritten" },
+	{ FIEMAP_EXTENT_SHARED, "shared" },	      { 0, NULL },
 };
 
 struct word_text words_first(const struct word *table, unsigned int bits)

@@ -16,6 +16,7 @@ struct word {
 extern const struct word words_access[];    /* IBV_ACCESS_* */
 extern const struct word words_operation[]; /* IBV_ODP_SUPPORT_*, of a transport */
 extern const struct word words_window[];    /* pinreg_domain_info.memory_windows */
+extern const struct word words_extent[];    /* FIEMAP_EXTENT_* */
 
 /* A word that is at hand while the expression that asked for it is evaluated. */
 struct word_text {

@@ -38,6 +38,15 @@ enum pinreg_shrink {
 	PINREG_SHRINK_GIVE_UP = 1, /* the file is lost */
 };
 
+/* What keeps others from changing a file while it is open here. */
+enum pinreg_seal {
+	PINREG_SEAL_DEFAULT = 0, /* PINREG_SEAL_LEASE */
+	PINREG_SEAL_NONE = 1,	 /* nothing: its user knows that nobody does */
+	PINREG_SEAL_LEASE = 2,	 /* who opens it waits until we have yielded */
+	/* the lease, and the immutable flag: nobody can open it for writing at all */
+	PINREG_SEAL_IMMUTABLE = 3,
+};
+
 /* NULL, or fields left 0, mean the defaults. */
 struct pinreg_file_opts {
 	size_t size;		       /* sizeof(struct pinreg_file_opts) */
@@ -47,6 +56,10 @@ struct pinreg_file_opts {
 	unsigned int mode;	       /* for a new file; default 0600 */
 	unsigned int allow_page_cache; /* 1: also files that are not in DAX state */
 	enum pinreg_shrink on_shrink;
+	enum pinreg_seal seal;
+	unsigned int threads; /* for zeroing, at most; 0: one, see docs/performance.md */
+	pinreg_progress_function *progress; /* of zeroing, or NULL; not 0: cancel */
+	void *progress_context;
 };
 
 struct pinreg_file_info {
@@ -69,7 +82,13 @@ struct pinreg_file_info {
  * dirfd, path: as openat(); the last component must not be a symbolic link.
  * why: NULL, or filled in on failure.
  * On failure the file has its old size and content, and a file that was made
- * by this call is removed again.
+ * by this call is removed again. What a process that died left is put right first,
+ * see pinreg_file_recover(). What has to be undone if this one dies is recorded in
+ * a file .pinreg-INODE beside it: so a file that is made, grown or sealed needs a
+ * directory that we may read and write.
+ * With PINREG_SEAL_IMMUTABLE the flag is taken off before somebody is let in, set
+ * again on return, and taken off by pinreg_file_close(). PINREG_SEAL_NONE leases
+ * the file while preparing only: afterwards there are no events.
  *
  * Return: 0, or
  *   -EINVAL  a NULL argument, an unknown option, length 0 of an empty file,
@@ -77,10 +96,15 @@ struct pinreg_file_info {
  *   -EISDIR  a directory; -ELOOP  a symbolic link;
  *   -EOPNOTSUPP  not in DAX state (and page cache was not allowed),
  *            overlayfs, or a filesystem without leases or FIEMAP;
- *   -EBUSY   somebody else has it open, or opened it meanwhile;
+ *   -EBUSY   somebody else has it open, or opened it meanwhile, or by its record
+ *            it belongs to a process that is alive (its number in why->used);
+ *   -EPERM   no right to seal it, a standing seal, or a record not to be believed;
+ *   -EBADMSG a damaged record;
  *   -EACCES  no right to open it, or to lease it (neither owner nor CAP_LEASE);
  *   -ENOSPC, -EDQUOT, -EFBIG  no room for length bytes;
- *   -EIO     the extents are not right after preparing (offset in why);
+ *   -EIO     the extents are not right after preparing (offset in why), or the
+ *            device cannot be written;
+ *   -ECANCELED  opts->progress said so;
  *   -ENOENT, -EROFS, -EMFILE, -ENOMEM and others of the system calls.
  * Ownership: the caller closes *out; the mapping belongs to the file.
  * Thread: any. Starts the threads of a domain with its first file.

@@ -10,6 +10,7 @@
 #include <pinreg/event.h>
 #include <pinreg/file.h>
 #include <pinreg/plan.h>
+#include <pinreg/prepare.h>
 #include <pinreg/reason.h>
 #include <pinreg/region.h>
 #include <pinreg/version.h>

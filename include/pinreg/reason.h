@@ -76,12 +76,19 @@ enum pinreg_reason {
 	PINREG_REASON_FILE_LEASE_DENIED = 205, /* neither owner nor CAP_LEASE */
 	PINREG_REASON_FILE_LEASE_UNSUPPORTED = 206,
 	PINREG_REASON_FILE_NO_SPACE = 207,
-	PINREG_REASON_FILE_SIZE = 208,	      /* zero, or not whole pages */
-	PINREG_REASON_FILE_EXTENTS = 209,     /* flaws are left after preparation */
-	PINREG_REASON_FILE_SYSTEM_CALL = 210, /* some call failed: see step, os_error */
-	PINREG_REASON_FILE_TAKEN = 211,	      /* opened by another while being prepared */
-	PINREG_REASON_FILE_SHRUNK = 212,      /* shorter than before, and told to give up */
-	PINREG_REASON_FILE_REPLACED = 213,    /* the path leads to another inode now */
+	PINREG_REASON_FILE_SIZE = 208,		   /* zero, or not whole pages */
+	PINREG_REASON_FILE_EXTENTS = 209,	   /* flaws are left after preparation */
+	PINREG_REASON_FILE_SYSTEM_CALL = 210,	   /* some call failed: see step, os_error */
+	PINREG_REASON_FILE_TAKEN = 211,		   /* opened by another while being prepared */
+	PINREG_REASON_FILE_SHRUNK = 212,	   /* shorter than before, and told to give up */
+	PINREG_REASON_FILE_REPLACED = 213,	   /* the path leads to another inode now */
+	PINREG_REASON_FILE_OWNED = 214,		   /* its record names a process that is alive */
+	PINREG_REASON_FILE_SEAL_RIGHT = 215,	   /* no CAP_LINUX_IMMUTABLE, or not the owner */
+	PINREG_REASON_FILE_SEAL_UNSUPPORTED = 216, /* no immutable flag, or it would kill */
+	PINREG_REASON_FILE_NOT_SEALED = 217,	   /* there is no seal of ours to take off */
+	PINREG_REASON_FILE_RECORD_UNTRUSTED = 218, /* somebody else's record: not believed */
+	PINREG_REASON_FILE_RECORD_BAD = 219,	   /* a damaged record */
+	PINREG_REASON_FILE_CANCELLED = 220,	   /* the progress function said so */
 };
 
 /*

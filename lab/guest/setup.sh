@@ -79,12 +79,13 @@ pmem_filesystem() {
 }
 
 setup_pmem() {
-	local ext4 xfs dax
+	local ext4 xfs dax spare
 	modprobe -a nfit nd_pmem dax_pmem device_dax xfs
-	{ read -r ext4; read -r xfs; read -r dax; } < <(pmem_regions)
+	{ read -r ext4; read -r xfs; read -r dax; read -r spare; } < <(pmem_regions)
 	pmem_namespace "$ext4" fsdax && pmem_filesystem ext4 "/dev/pmem$ext4" &&
 		pmem_namespace "$xfs" fsdax && pmem_filesystem xfs "/dev/pmem$xfs" &&
-		pmem_namespace "$dax" devdax
+		pmem_namespace "$dax" devdax &&
+		echo "$spare" >/run/lab/spare
 }
 
 # The library as installed, over /usr/local, and the linker's cache that knows it.

@@ -50,7 +50,7 @@ guest_arguments() {
 	local port kernel n=0
 	kernel=$(kernel_dir "$G_KERNEL")
 	printf '%s\n' -nodefaults -no-user-config -no-reboot -display none -machine q35,nvdimm=on \
-		-smp 2 -m 4G,slots=4,maxmem=8G -device virtio-rng-pci
+		-smp 2 -m 4G,slots=4,maxmem=16G -device virtio-rng-pci
 	# QEMU emulates "rep stosb" byte by byte. Without erms kernel and C library fill and copy by
 	# words: five times faster here, and nearer to what a real CPU does in proportion.
 	case $3 in

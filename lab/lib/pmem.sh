@@ -1,9 +1,11 @@
 # pmem.sh -- the files behind the guests' persistent memory
 # shellcheck shell=bash
 
-# Three devices: ext4 and xfs with DAX, and one for /dev/dax. Namespaces and filesystems
-# are made once, in a guest; runs map a private copy of that, or share files of their own.
-PMEM_DEVICES=(ext4:768 xfs:768 dax:256)
+# Four devices: ext4 and xfs with DAX, one for /dev/dax, and a spare one for tests that make a
+# filesystem of their own. Namespaces and filesystems are made once, in a guest; runs map a
+# private copy of that, or share files of their own. The spare one is all zeros, without a
+# namespace: it takes no space here, and no time when a guest boots.
+PMEM_DEVICES=(ext4:768 xfs:768 dax:256 spare:6144)
 
 pmem_dir() {
 	printf '%s/pmem/%s\n' "$LAB_CACHE" "$(key_of "$LAB_HOME/lib/pmem.sh" "$LAB_HOME/guest/setup.sh")"

@@ -10,15 +10,22 @@
 
 #include "sys/sys.h"
 
-/* A stretch of the file, in bytes. flags: FIEMAP_EXTENT_*; a hole has none. */
+/*
+ * A stretch of the file, in bytes. flags: FIEMAP_EXTENT_* that say what the
+ * blocks are, not those that describe the reply; a hole has none.
+ */
 struct pinreg_extent {
 	uint64_t offset;
 	uint64_t length;
+	uint64_t physical; /* on the filesystem's device; 0: a hole, or not known */
 	bool hole;
 	unsigned int flags;
 };
 
-/* Called in ascending order without gaps; a non-zero return ends the walk. */
+/*
+ * Called in ascending order without gaps, neighbours that continue each other
+ * on the device as one; a non-zero return ends the walk.
+ */
 typedef int pinreg_extent_function(void *context, const struct pinreg_extent *extent);
 
 /*

@@ -11,48 +11,18 @@
 #include <unistd.h>
 
 #include "base/why.h"
-
-/* Is it something to be opened at all? Looks without opening: no side effects. */
-static int check_kind(const struct pinreg_file_look *look, struct pinreg_why *why)
-{
-	if (S_ISLNK(look->mode))
-		return pinreg_why_set(why, PINREG_REASON_FILE_SYMLINK, -ELOOP);
-	if (S_ISDIR(look->mode))
-		return pinreg_why_set(why, PINREG_REASON_FILE_NOT_REGULAR, -EISDIR);
-	if (!S_ISREG(look->mode))
-		return pinreg_why_set(why, PINREG_REASON_FILE_NOT_REGULAR, -EINVAL);
-	if (look->overlay)
-		return pinreg_why_set(why, PINREG_REASON_FILE_OVERLAY, -EOPNOTSUPP);
-	return 0;
-}
-
-/* Look at what path is. -ENOENT: nothing (no *why then). */
-static int look_at_path(struct pinreg_prepared *file, struct pinreg_file_look *look,
-			struct pinreg_why *why)
-{
-	const struct pinreg_sys *sys = file->device->sys;
-	int fd = sys->file_open(file->dirfd, file->path, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
-	if (fd == -ENOENT)
-		return fd;
-	if (fd < 0)
-		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "open", fd);
-	int status = sys->file_look(fd, look);
-	sys->file_close(fd);
-	if (status)
-		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "statx", status);
-	return check_kind(look, why);
-}
+#include "file/flags.h"
+#include "file/look.h"
 
 static int open_for_use(struct pinreg_prepared *file, const struct pinreg_file_opts *opts,
 			struct pinreg_why *why)
 {
 	const struct pinreg_sys *sys = file->device->sys;
-	/* O_NONBLOCK: another's lease must not make us wait for its break */
-	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 	struct pinreg_file_look look;
-	int status = look_at_path(file, &look, why);
+	int status = pinreg_look_at_path(sys, file->dirfd, file->path, &look, why);
 	if (status == -ENOENT && opts->create && opts->length) {
-		file->fd = sys->file_open(file->dirfd, file->path, flags | O_CREAT | O_EXCL,
+		file->fd = sys->file_open(file->dirfd, file->path,
+					  PINREG_PREPARED_OPEN | O_CREAT | O_EXCL,
 					  opts->mode ? opts->mode : 0600);
 		file->created = file->fd >= 0;
 	} else if (status == -ENOENT) {
@@ -60,7 +30,7 @@ static int open_for_use(struct pinreg_prepared *file, const struct pinreg_file_o
 	} else if (status) {
 		return status;
 	} else {
-		file->fd = sys->file_open(file->dirfd, file->path, flags, 0);
+		file->fd = sys->file_open(file->dirfd, file->path, PINREG_PREPARED_OPEN, 0);
 	}
 	if (file->fd == -EAGAIN)
 		return pinreg_why_set(why, PINREG_REASON_FILE_IN_USE, -EBUSY);
@@ -80,14 +50,17 @@ static int check_opened(struct pinreg_prepared *file, const struct pinreg_file_o
 	/* first: what was created must be found again to be removed */
 	file->st_dev = look.device;
 	file->inode = look.inode;
-	status = check_kind(&look, why);
+	status = pinreg_look_check(&look, why);
 	if (status)
 		return status;
-	if (!look.dax && !opts->allow_page_cache)
+	file->length = opts->length ? opts->length : look.size;
+	file->dax = look.dax;
+	file->tmpfs = look.tmpfs;
+	pinreg_flags_look(file, &look);
+	if (!look.dax && !file->reopen && !opts->allow_page_cache)
 		return pinreg_why_set(why, PINREG_REASON_FILE_NOT_DAX, -EOPNOTSUPP);
 
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	file->length = opts->length ? opts->length : look.size;
 	if (!file->length || file->length % page || file->length > INT64_MAX) {
 		pinreg_why_set(why, PINREG_REASON_FILE_SIZE, -EINVAL);
 		if (why) {
@@ -96,8 +69,6 @@ static int check_opened(struct pinreg_prepared *file, const struct pinreg_file_o
 		}
 		return -EINVAL;
 	}
-	file->dax = look.dax;
-	file->tmpfs = look.tmpfs;
 	return 0;
 }
 
@@ -107,6 +78,10 @@ int pinreg_prepared_open(struct pinreg_prepared *file, struct pinreg_device *dev
 {
 	*file = (struct pinreg_prepared){ .device = device, .dirfd = AT_FDCWD, .fd = -1 };
 	file->old_size = UINT64_MAX;
+	file->threads = opts->threads;
+	file->allow_page_cache = opts->allow_page_cache;
+	file->progress = opts->progress;
+	file->progress_context = opts->progress_context;
 	file->path = strdup(path);
 	if (!file->path)
 		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "strdup", -ENOMEM);
@@ -148,6 +123,8 @@ void pinreg_prepared_close(struct pinreg_prepared *file)
 		sys->unmap(file->addr, file->length);
 	if (file->created && !pinreg_prepared_check_path(file))
 		sys->file_unlink(file->dirfd, file->path);
+	else
+		pinreg_flags_restore(file, false);
 	if (file->fd >= 0)
 		sys->file_close(file->fd);
 	if (file->dirfd >= 0)
@@ -158,13 +135,20 @@ void pinreg_prepared_close(struct pinreg_prepared *file)
 
 void pinreg_prepared_undo(struct pinreg_prepared *file, struct pinreg_tenure *tenure)
 {
+	if (!pinreg_tenure_sure(tenure))
+		return;
 	/* also frees the blocks behind the end that a failed fallocate left */
-	if (file->old_size != UINT64_MAX && pinreg_tenure_sure(tenure))
+	if (file->old_size != UINT64_MAX)
 		file->device->sys->file_resize(file->fd, file->old_size);
+	pinreg_flags_restore(file, true);
 }
 
 void pinreg_prepared_keep(struct pinreg_prepared *file)
 {
 	file->created = false;
 	file->old_size = UINT64_MAX;
+	file->old_flags = file->flags;
+	file->empty = false;
+	/* later preparations are a thread's of the library: the function is not for it */
+	file->progress = NULL;
 }

@@ -6,13 +6,17 @@
 #ifndef PINREG_FILE_PREPARED_H
 #define PINREG_FILE_PREPARED_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <pinreg/file.h>
+#include <pinreg/prepare.h>
 
 #include "file/tenure.h"
 #include "plan/device.h"
+
+/* O_NONBLOCK: another's lease must not make us wait for its break. */
+#define PINREG_PREPARED_OPEN (O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
 
 struct pinreg_prepared {
 	struct pinreg_device *device;
@@ -23,15 +27,29 @@ struct pinreg_prepared {
 	bool dax;
 	bool map_sync;
 	bool tmpfs;
+	bool allow_page_cache;
+	unsigned int threads;		    /* for zeroing, at most; 0: one */
+	pinreg_progress_function *progress; /* NULL once pinreg_prepared_keep() was called */
+	void *progress_context;
 	uint64_t st_dev;
 	uint64_t inode;
 	void *addr;	   /* NULL until mapped */
 	uint64_t length;   /* to be mapped, bytes */
 	uint64_t size;	   /* of the file, after the last preparation */
 	uint64_t old_size; /* before it grew; UINT64_MAX: it did not */
-	uint64_t zeroed;   /* by the last preparation */
+	/*
+	 * Who records the old flags does so before pinreg_prepared_reopen() and
+	 * pinreg_prepared_prepare(): these change them.
+	 */
+	bool has_flags;			    /* the filesystem has such */
+	struct pinreg_file_flags old_flags; /* before what was not kept */
+	struct pinreg_file_flags flags;	    /* as they are */
+	bool empty;			    /* there was no block when it was opened */
+	bool hint;			    /* large extents are to be asked for */
+	bool reopen;			    /* it is to become a DAX file */
+	uint64_t zeroed;		    /* by the last preparation */
 	uint64_t zeroed_offset;
-	uint64_t extents;
+	struct pinreg_file_report report; /* its blocks, by the last verification */
 	struct pinreg_persist *persist;
 };
 
@@ -44,8 +62,16 @@ int pinreg_prepared_open(struct pinreg_prepared *file, struct pinreg_device *dev
 			 struct pinreg_why *why);
 
 /*
+ * Make it a DAX file if it is none and can be: the flag takes effect when it is
+ * opened again. Before the lease, which belongs to the open file. Nothing where
+ * file->reopen is not set. 0, or -errno with *why; then it has to be closed.
+ */
+int pinreg_prepared_reopen(struct pinreg_prepared *file, struct pinreg_why *why);
+
+/*
  * Allocate, zero what is a hole or unwritten, sync, verify, map (the first
- * time). ASSUMPTIONS: tenure is of the lease on file->fd; why is not NULL. 0,
+ * time). A file that was prepared before and whose size and block map are still
+ * the same is only verified. ASSUMPTIONS: tenure is of the lease on file->fd; why is not NULL. 0,
  * or -errno with *why (PINREG_REASON_FILE_TAKEN: pinreg_tenure_check() said
  * so). What was done stays until pinreg_prepared_undo().
  */
@@ -53,8 +79,8 @@ int pinreg_prepared_prepare(struct pinreg_prepared *file, struct pinreg_tenure *
 			    struct pinreg_why *why);
 
 /*
- * Give a file that was grown its old size back; not if it may be another's by
- * now. One that was created is removed by pinreg_prepared_close().
+ * Give a file that was grown its old size back, and its flags; not if it may be
+ * another's by now. One that was created is removed by pinreg_prepared_close().
  */
 void pinreg_prepared_undo(struct pinreg_prepared *file, struct pinreg_tenure *tenure);
 

@@ -9,6 +9,22 @@
 
 #include "base/why.h"
 
+int pinreg_tenure_refused(int status, struct pinreg_why *why)
+{
+	switch (status) {
+	case -EAGAIN:
+		return pinreg_why_set(why, PINREG_REASON_FILE_IN_USE, -EBUSY);
+	case -EACCES:
+		return pinreg_why_set(why, PINREG_REASON_FILE_LEASE_DENIED, -EACCES);
+	case -EINVAL:
+		pinreg_why_call(why, PINREG_REASON_FILE_LEASE_UNSUPPORTED, "F_SETLEASE", status);
+		why->error = -EOPNOTSUPP;
+		return -EOPNOTSUPP;
+	default:
+		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "F_SETLEASE", status);
+	}
+}
+
 void pinreg_tenure_begin(struct pinreg_tenure *tenure, const struct pinreg_sys *sys, int fd,
 			 const _Atomic(bool) *give_up)
 {

@@ -27,6 +27,9 @@ struct pinreg_tenure {
 	const _Atomic(bool) *give_up; /* our own thread waits: its owner closes */
 };
 
+/* The lease was refused with status: -errno for the caller, and *why, not NULL. */
+int pinreg_tenure_refused(int status, struct pinreg_why *why);
+
 /* The lease was just taken. *give_up is looked at from any thread. */
 void pinreg_tenure_begin(struct pinreg_tenure *tenure, const struct pinreg_sys *sys, int fd,
 			 const _Atomic(bool) *give_up);

@@ -306,6 +306,11 @@ static int say_file(const struct pinreg_why *why, const struct sentence *out)
 	case PINREG_REASON_FILE_OVERLAY:
 		return say(out, "it lies on overlayfs, whose leases do not hold for mappings");
 	case PINREG_REASON_FILE_IN_USE:
+		if (why->used)
+			return say(out,
+				   "process %" PRIu64
+				   " holds a lease on the file, which opening it would break",
+				   why->used);
 		return say(out, "somebody else has the file open or mapped (try fuser)");
 	case PINREG_REASON_FILE_LEASE_DENIED:
 		return say(out, "only the file's owner or CAP_LEASE may take a lease on it");
@@ -334,6 +339,26 @@ static int say_file(const struct pinreg_why *why, const struct sentence *out)
 			   why->used, why->wanted);
 	case PINREG_REASON_FILE_REPLACED:
 		return say(out, "the path leads to another file now, or to none");
+	case PINREG_REASON_FILE_OWNED:
+		return say(out,
+			   "by its record the file belongs to process %" PRIu64 ", which is alive",
+			   why->used);
+	case PINREG_REASON_FILE_SEAL_RIGHT:
+		return say(out,
+			   "the immutable flag needs CAP_LINUX_IMMUTABLE and the file's owner; "
+			   "PINREG_SEAL_LEASE needs neither");
+	case PINREG_REASON_FILE_SEAL_UNSUPPORTED:
+		return say(out, "no immutable flag here: %s; PINREG_SEAL_LEASE does not need it",
+			   why->os_error ? strerror(why->os_error)
+					 : "who writes through a mapping would die of SIGBUS");
+	case PINREG_REASON_FILE_NOT_SEALED:
+		return say(out, "there is no record of a seal to take off");
+	case PINREG_REASON_FILE_RECORD_UNTRUSTED:
+		return say(out, "the record beside the file is not believed: %s", why->step);
+	case PINREG_REASON_FILE_RECORD_BAD:
+		return say(out, "the record beside the file is damaged");
+	case PINREG_REASON_FILE_CANCELLED:
+		return say(out, "the caller's own function ended it");
 	default:
 		return say(out, "%s failed: %s", why->step[0] ? why->step : "a system call",
 			   strerror(why->os_error));

@@ -65,6 +65,13 @@ static const struct {
 	{ PINREG_REASON_FILE_TAKEN, "file-taken" },
 	{ PINREG_REASON_FILE_SHRUNK, "file-shrunk" },
 	{ PINREG_REASON_FILE_REPLACED, "file-replaced" },
+	{ PINREG_REASON_FILE_OWNED, "file-owned" },
+	{ PINREG_REASON_FILE_SEAL_RIGHT, "file-seal-right" },
+	{ PINREG_REASON_FILE_SEAL_UNSUPPORTED, "file-seal-unsupported" },
+	{ PINREG_REASON_FILE_NOT_SEALED, "file-not-sealed" },
+	{ PINREG_REASON_FILE_RECORD_UNTRUSTED, "file-record-untrusted" },
+	{ PINREG_REASON_FILE_RECORD_BAD, "file-record-bad" },
+	{ PINREG_REASON_FILE_CANCELLED, "file-cancelled" },
 };
 
 const char *pinreg_reason_name(enum pinreg_reason reason)

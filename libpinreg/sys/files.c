@@ -7,6 +7,7 @@
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/statfs.h>
@@ -41,7 +42,7 @@ int pinreg_real_file_look(int fd, struct pinreg_file_look *out)
 {
 	struct statx stat;
 	struct statfs fs;
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &stat))
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &stat))
 		return -errno;
 	if (fstatfs(fd, &fs))
 		return -errno;
@@ -53,8 +54,17 @@ int pinreg_real_file_look(int fd, struct pinreg_file_look *out)
 		.dax = stat.stx_attributes & stat.stx_attributes_mask & STATX_ATTR_DAX,
 		.overlay = fs.f_type == OVERLAYFS_SUPER_MAGIC,
 		.tmpfs = fs.f_type == TMPFS_MAGIC,
+		.immutable = stat.stx_attributes & stat.stx_attributes_mask & STATX_ATTR_IMMUTABLE,
+		.seals_cache = fs.f_type == XFS_SUPER_MAGIC || fs.f_type == TMPFS_MAGIC,
+		.links = stat.stx_nlink,
+		.owner = stat.stx_uid,
+		.extent_hints = fs.f_type == XFS_SUPER_MAGIC,
+		.allocated = stat.stx_blocks * 512,
 		.room = (uint64_t)fs.f_bfree * (uint64_t)fs.f_bsize,
 	};
+	if (stat.stx_mask & STATX_BTIME)
+		out->born_ns =
+			(uint64_t)stat.stx_btime.tv_sec * 1000000000u + stat.stx_btime.tv_nsec;
 	return 0;
 }
 
@@ -71,6 +81,41 @@ int pinreg_real_path_look(int dirfd, const char *path, uint64_t *device, uint64_
 int pinreg_real_file_unlink(int dirfd, const char *path)
 {
 	return unlinkat(dirfd, path, 0) ? -errno : 0;
+}
+
+int pinreg_real_file_rename(int dirfd, const char *from, const char *to)
+{
+	return renameat(dirfd, from, dirfd, to) ? -errno : 0;
+}
+
+int pinreg_real_file_write(int fd, const void *data, size_t length)
+{
+	for (const char *at = data; length;) {
+		ssize_t done = write(fd, at, length);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		at += done;
+		length -= (size_t)done;
+	}
+	return 0;
+}
+
+ssize_t pinreg_real_file_read(int fd, void *data, size_t length)
+{
+	size_t got = 0;
+	while (got < length) {
+		ssize_t part = read(fd, (char *)data + got, length - got);
+		if (part < 0 && errno == EINTR)
+			continue;
+		if (part < 0)
+			return -errno;
+		if (!part)
+			break;
+		got += (size_t)part;
+	}
+	return (ssize_t)got;
 }
 
 int pinreg_real_file_allocate(int fd, int mode, uint64_t offset, uint64_t length)
@@ -120,4 +165,14 @@ int pinreg_real_file_sync(int fd)
 int pinreg_real_file_extents(int fd, struct fiemap *map)
 {
 	return ioctl(fd, FS_IOC_FIEMAP, map) ? -errno : 0;
+}
+
+int pinreg_real_file_generation(int fd, uint64_t *out)
+{
+	/* said to be a long, written as an int */
+	unsigned int generation[2] = { 0 };
+	if (ioctl(fd, FS_IOC_GETVERSION, generation))
+		return -errno;
+	*out = generation[0];
+	return 0;
 }

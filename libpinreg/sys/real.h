@@ -6,6 +6,7 @@
 #ifndef PINREG_SYS_REAL_H
 #define PINREG_SYS_REAL_H
 
+#include "sys/lease_holder.h"
 #include "sys/sys.h"
 
 int pinreg_real_device_query(struct ibv_context *context, struct ibv_device_attr_ex *out);
@@ -44,12 +45,19 @@ int pinreg_real_descriptor_copy(int fd);
 int pinreg_real_file_look(int fd, struct pinreg_file_look *out);
 int pinreg_real_path_look(int dirfd, const char *path, uint64_t *device, uint64_t *inode);
 int pinreg_real_file_unlink(int dirfd, const char *path);
+int pinreg_real_file_rename(int dirfd, const char *from, const char *to);
+int pinreg_real_file_write(int fd, const void *data, size_t length);
+ssize_t pinreg_real_file_read(int fd, void *data, size_t length);
 int pinreg_real_file_allocate(int fd, int mode, uint64_t offset, uint64_t length);
 int pinreg_real_file_resize(int fd, uint64_t size);
 int pinreg_real_file_zero(int fd, uint64_t offset, uint64_t length);
 int pinreg_real_file_seek(int fd, uint64_t offset, bool data, uint64_t *out);
 int pinreg_real_file_sync(int fd);
 int pinreg_real_file_extents(int fd, struct fiemap *map);
+int pinreg_real_file_flags_get(int fd, struct pinreg_file_flags *out);
+int pinreg_real_file_flags_set(int fd, const struct pinreg_file_flags *flags);
+int pinreg_real_device_can_dax(uint64_t device);
+int pinreg_real_file_generation(int fd, uint64_t *out);
 uint64_t pinreg_real_page_size(void);
 int pinreg_real_map(int fd, uint64_t length, bool sync, void **out);
 int pinreg_real_map_anonymous(uint64_t length, void **out);
@@ -71,6 +79,13 @@ int pinreg_real_lease_take(int fd, int signal, pid_t thread);
 int pinreg_real_lease_get(int fd, int *type);
 int pinreg_real_lease_release(int fd);
 uint64_t pinreg_real_lease_break_ns(void);
+pid_t pinreg_real_process_id(void);
+int pinreg_real_process_start(pid_t process, uint64_t *ticks);
+int pinreg_real_process_namespace(uint64_t *out);
+int pinreg_real_boot_id(char out[PINREG_BOOT_ID]);
+uid_t pinreg_real_user_id(void);
+int pinreg_real_signals_block(int signal, sigset_t *before);
+int pinreg_real_signals_restore(int signal, const sigset_t *before);
 int pinreg_real_signal_open(int signal);
 int pinreg_real_signal_next(int fd, int *leased_fd);
 int pinreg_real_event_open(void);

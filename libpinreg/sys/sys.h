@@ -10,6 +10,7 @@
 #define PINREG_SYS_SYS_H
 
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,7 +40,20 @@ struct pinreg_file_look {
 	bool dax;
 	bool overlay;
 	bool tmpfs;
-	uint64_t room; /* bytes free on the filesystem */
+	bool immutable;
+	bool seals_cache;   /* the immutable flag leaves writers through mappings alive */
+	bool extent_hints;  /* the filesystem takes hints for the size of extents */
+	uint64_t allocated; /* bytes of its blocks */
+	uint64_t room;	    /* bytes free on the filesystem */
+	uint64_t born_ns;   /* when the inode was made, since 1970; 0: not known */
+	unsigned int links;
+	uid_t owner;
+};
+
+/* What FS_IOC_FSGETXATTR tells and FS_IOC_FSSETXATTR takes. */
+struct pinreg_file_flags {
+	uint32_t xflags;  /* FS_XFLAG_* of <linux/fs.h> */
+	uint32_t extsize; /* hint for the size of extents, bytes; 0: none */
 };
 
 /*
@@ -52,6 +66,9 @@ struct pinreg_cpus {
 	unsigned int nodes;
 	cpu_set_t of_node[PINREG_NODES_MAX];
 };
+
+/* Bytes of a boot's name, with the zero at its end. */
+#define PINREG_BOOT_ID 37
 
 /* Pages that can be asked for at once. */
 #define PINREG_RESIDENT_MAX 32
@@ -116,6 +133,10 @@ struct pinreg_sys {
 	/* the inode and device that path leads to now, links not followed */
 	int (*path_look)(int dirfd, const char *path, uint64_t *device, uint64_t *inode);
 	int (*file_unlink)(int dirfd, const char *path);
+	int (*file_rename)(int dirfd, const char *from, const char *to); /* replaces */
+	/* from the current position: all of it; of a read the bytes there are, up to length */
+	int (*file_write)(int fd, const void *data, size_t length);
+	ssize_t (*file_read)(int fd, void *data, size_t length);
 	int (*file_allocate)(int fd, int mode, uint64_t offset, uint64_t length);
 	int (*file_resize)(int fd, uint64_t size);
 	int (*file_zero)(int fd, uint64_t offset, uint64_t length); /* by writing zeros */
@@ -123,6 +144,13 @@ struct pinreg_sys {
 	int (*file_seek)(int fd, uint64_t offset, bool data, uint64_t *out);
 	int (*file_sync)(int fd);
 	int (*file_extents)(int fd, struct fiemap *map);
+	/* -ENOTTY or -EOPNOTSUPP: the filesystem has none; read-only flags may be set again */
+	int (*file_flags_get)(int fd, struct pinreg_file_flags *out);
+	int (*file_flags_set)(int fd, const struct pinreg_file_flags *flags);
+	/* 1, 0; -errno: not known. device as st_dev */
+	int (*device_can_dax)(uint64_t device);
+	/* tells an inode from a later one of that number */
+	int (*file_generation)(int fd, uint64_t *out);
 
 	/* mappings */
 	uint64_t (*page_size)(void); /* of ordinary pages, bytes */
@@ -150,7 +178,22 @@ struct pinreg_sys {
 	int (*lease_take)(int fd, int signal, pid_t thread);
 	int (*lease_get)(int fd, int *type); /* F_WRLCK, F_RDLCK or F_UNLCK */
 	int (*lease_release)(int fd);
+	/* who has one that an open would break: lease_holder.h */
+	pid_t (*lease_holder)(uint64_t device, uint64_t inode, bool write);
 	uint64_t (*lease_break_ns)(void); /* until the kernel takes it away; UINT64_MAX: never */
+
+	/* who we are, for a record that outlives us */
+	pid_t (*process_id)(void);
+	int (*process_start)(pid_t process, uint64_t *ticks); /* since boot; -ESRCH: not there */
+	int (*process_namespace)(uint64_t *out);	      /* of process numbers */
+	int (*boot_id)(char out[PINREG_BOOT_ID]);
+	uid_t (*user_id)(void); /* effective */
+	/*
+	 * For who holds a lease without the watcher: keep signal and SIGIO from the
+	 * calling thread; later take away those that came, and restore the mask.
+	 */
+	int (*signals_block)(int signal, sigset_t *before);
+	int (*signals_restore)(int signal, const sigset_t *before);
 
 	/* the watcher's sources */
 	int (*signal_open)(int signal);		    /* blocks it and SIGIO in the calling thread */

@@ -8,24 +8,10 @@
 
 #include "base/opts.h"
 #include "base/why.h"
+#include "file/options.h"
+#include "file/recover.h"
 #include "region/region.h"
 #include "watch/file.h"
-
-static int lease_refused(struct pinreg_why *why, int status)
-{
-	switch (status) {
-	case -EAGAIN:
-		return pinreg_why_set(why, PINREG_REASON_FILE_IN_USE, -EBUSY);
-	case -EACCES:
-		return pinreg_why_set(why, PINREG_REASON_FILE_LEASE_DENIED, -EACCES);
-	case -EINVAL:
-		pinreg_why_call(why, PINREG_REASON_FILE_LEASE_UNSUPPORTED, "F_SETLEASE", status);
-		why->error = -EOPNOTSUPP;
-		return -EOPNOTSUPP;
-	default:
-		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "F_SETLEASE", status);
-	}
-}
 
 /* From here on the watcher takes it through its states, unless it was taken. */
 static int become_held(struct pinreg_file *file, struct pinreg_why *why)
@@ -39,8 +25,30 @@ static int become_held(struct pinreg_file *file, struct pinreg_why *why)
 	if (status)
 		return status;
 	pinreg_prepared_keep(&file->prepared);
+	if (file->guard.seal == PINREG_SEAL_NONE)
+		file->watch->device->sys->lease_release(file->prepared.fd);
 	pinreg_watch_wake(file->watch);
 	return 0;
+}
+
+static int prepare_leased(struct pinreg_file *file, struct pinreg_why *why)
+{
+	struct pinreg_prepared *prepared = &file->prepared;
+	pinreg_tenure_begin(&file->tenure, file->watch->device->sys, prepared->fd, &file->give_up);
+	int status = pinreg_guard_begin(&file->guard, prepared, why);
+	if (!status)
+		status = pinreg_prepared_prepare(prepared, &file->tenure, why);
+	if (!status)
+		status = pinreg_guard_settle(&file->guard, prepared, why);
+	if (!status)
+		status = pinreg_guard_seal(&file->guard, prepared, why);
+	if (!status)
+		status = become_held(file, why);
+	if (status) {
+		pinreg_guard_end(&file->guard, prepared);
+		pinreg_prepared_undo(prepared, &file->tenure);
+	}
+	return status;
 }
 
 /* The lease comes before any change: it proves that nobody else has the file. */
@@ -53,16 +61,10 @@ static int lease_and_prepare(struct pinreg_file *file, struct pinreg_why *why)
 		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "starting the watcher",
 				       status);
 	status = sys->lease_take(file->prepared.fd, watch->signal, watch->thread_id);
-	if (status) {
-		status = lease_refused(why, status);
-	} else {
-		pinreg_tenure_begin(&file->tenure, sys, file->prepared.fd, &file->give_up);
-		status = pinreg_prepared_prepare(&file->prepared, &file->tenure, why);
-		if (!status)
-			status = become_held(file, why);
-		if (status)
-			pinreg_prepared_undo(&file->prepared, &file->tenure);
-	}
+	if (status)
+		status = pinreg_tenure_refused(status, why);
+	else
+		status = prepare_leased(file, why);
 	if (status) {
 		pinreg_watch_remove(watch, file);
 		sys->lease_release(file->prepared.fd);
@@ -73,15 +75,25 @@ static int lease_and_prepare(struct pinreg_file *file, struct pinreg_why *why)
 static int open_file(struct pinreg_file *file, int dirfd, const char *path,
 		     const struct pinreg_file_opts *opts, struct pinreg_why *why)
 {
-	int status =
-		pinreg_prepared_open(&file->prepared, file->watch->device, dirfd, path, opts, why);
+	struct pinreg_device *device = file->watch->device;
+	int status = pinreg_recover_first(device->sys, dirfd, path, why);
+	if (!status)
+		status = pinreg_prepared_open(&file->prepared, device, dirfd, path, opts, why);
 	if (status)
 		return status;
+	status = pinreg_guard_open(&file->guard, &file->prepared, opts->seal, why);
+	if (status) {
+		pinreg_prepared_close(&file->prepared);
+		return status;
+	}
 	pinreg_set_init(&file->regions, true);
-	status = lease_and_prepare(file, why);
+	status = pinreg_guard_reopen(&file->guard, &file->prepared, why);
+	if (!status)
+		status = lease_and_prepare(file, why);
 	if (status) {
 		pinreg_set_destroy(&file->regions);
 		pinreg_prepared_close(&file->prepared);
+		pinreg_guard_close(&file->guard); /* last: what it tells of is undone */
 	}
 	return status;
 }
@@ -97,18 +109,16 @@ int pinreg_leased_open(struct pinreg_watch *watch, int dirfd, const char *path,
 	if (!path || !out)
 		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
 	struct pinreg_file_opts known;
-	if (pinreg_opts_read(opts, &known, sizeof(known)) ||
-	    known.on_shrink > PINREG_SHRINK_GIVE_UP || known.mode > 07777 ||
-	    (known.create && !known.length))
-		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
-
+	int status = pinreg_file_options(opts, &known, why);
+	if (status)
+		return status;
 	struct pinreg_file *file = calloc(1, sizeof(*file));
 	if (!file)
 		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "calloc", -ENOMEM);
 	file->watch = watch;
 	file->on_shrink = known.on_shrink;
 	file->inotify = -1;
-	int status = open_file(file, dirfd, path, &known, why);
+	status = open_file(file, dirfd, path, &known, why);
 	if (status) {
 		free(file);
 		return status;
@@ -197,8 +207,10 @@ int pinreg_file_close(struct pinreg_file *file)
 	struct pinreg_watch *watch = file->watch;
 	pinreg_watch_remove(watch, file);
 	pinreg_events_drop(watch->events, file);
+	pinreg_guard_end(&file->guard, &file->prepared);
 	watch->device->sys->lease_release(file->prepared.fd);
 	pinreg_prepared_close(&file->prepared);
+	pinreg_guard_close(&file->guard);
 	pinreg_set_destroy(&file->regions);
 	free(file);
 	return 0;

@@ -51,19 +51,37 @@ static int register_again(struct pinreg_file *file, struct pinreg_why *why)
 	return status;
 }
 
+/*
+ * Whatever comes of it, the record must not say afterwards that the size is to be
+ * undone: others will be let in, who may write.
+ */
+static int prepare_again(struct pinreg_file *file, struct pinreg_why *why)
+{
+	struct pinreg_why unheard;
+	int status = pinreg_guard_begin(&file->guard, &file->prepared, why);
+	if (!status)
+		status = pinreg_prepared_prepare(&file->prepared, &file->tenure, why);
+	count_lost(file);
+	if (status && why->reason != PINREG_REASON_FILE_TAKEN)
+		pinreg_prepared_undo(&file->prepared, &file->tenure);
+	pinreg_prepared_keep(&file->prepared);
+	int settled = pinreg_guard_settle(&file->guard, &file->prepared, status ? &unheard : why);
+	return status ? status : settled;
+}
+
 static int revalidate(struct pinreg_file *file, struct pinreg_why *why)
 {
 	int status = look_at_size(file, why);
 	if (status)
 		return status;
 	uint64_t size_before = file->prepared.size;
-	status = pinreg_prepared_prepare(&file->prepared, &file->tenure, why);
-	count_lost(file);
-	if (status && why->reason != PINREG_REASON_FILE_TAKEN)
-		pinreg_prepared_undo(&file->prepared, &file->tenure);
-	pinreg_prepared_keep(&file->prepared);
+	status = prepare_again(file, why);
 	if (!status)
 		status = register_again(file, why);
+	if (!status)
+		status = pinreg_guard_seal(&file->guard, &file->prepared, why);
+	if (!status)
+		status = pinreg_tenure_check(&file->tenure, why);
 	if (status)
 		file->prepared.size = size_before; /* what the owner knows of */
 	return status;

@@ -58,6 +58,8 @@ static void begin_break(struct pinreg_file *file)
 	struct pinreg_watch *watch = file->watch;
 	const struct pinreg_sys *sys = watch->device->sys;
 	int type = F_UNLCK;
+	if (file->guard.seal == PINREG_SEAL_NONE)
+		return; /* it is not leased: the signal was of no known file */
 	sys->lease_get(file->prepared.fd, &type);
 	if (type == F_WRLCK)
 		return; /* a late signal of another file that had this descriptor */
@@ -89,12 +91,23 @@ static void fence_again(struct pinreg_file *file, int status)
 	file->backoff_ns = twice(file->backoff_ns);
 }
 
+/* Nobody is let in to a sealed file. Its record stays: it is to be sealed again. */
+static void unseal(struct pinreg_file *file)
+{
+	int status = pinreg_guard_unseal(&file->guard, &file->prepared);
+	if (status)
+		pinreg_log(&file->watch->device->log, PINREG_LOG_ERROR,
+			   "%s: the immutable flag cannot be taken off: %s", file->prepared.path,
+			   strerror(-status));
+}
+
 void pinreg_steps_yield(struct pinreg_file *file)
 {
 	struct pinreg_watch *watch = file->watch;
 	const struct pinreg_sys *sys = watch->device->sys;
 	/* before the release, or the breaker's close could be missed */
 	file->inotify = sys->inotify_watch(watch->inotify_fd, file->prepared.fd);
+	unseal(file);
 	sys->lease_release(file->prepared.fd);
 	file->released_ns = now(watch);
 	file->backoff_ns = BACKOFF_FIRST;
@@ -140,7 +153,10 @@ void pinreg_steps_lose(struct pinreg_file *file, const struct pinreg_why *why)
 {
 	stop_waiting(file);
 	pinreg_set_lose(&file->regions);
+	unseal(file);
 	file->watch->device->sys->lease_release(file->prepared.fd);
+	pinreg_guard_end(&file->guard, &file->prepared);
+	pinreg_guard_close(&file->guard); /* it is nobody's now */
 	pinreg_steps_enter(file, PINREG_FILE_LOST);
 	struct pinreg_event event = pinreg_steps_event(file, PINREG_EVENT_LOST);
 	event.why = *why;

@@ -130,7 +130,7 @@ void pinreg_watch_hold(struct pinreg_file *file)
 {
 	file->state = PINREG_FILE_HELD;
 	file->zeroed = file->prepared.zeroed;
-	file->extents = file->prepared.extents;
+	file->extents = file->prepared.report.extents;
 }
 
 void pinreg_watch_remove(struct pinreg_watch *watch, struct pinreg_file *file)

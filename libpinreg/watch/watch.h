@@ -17,7 +17,7 @@
 
 #include <pinreg/event.h>
 
-#include "file/prepared.h"
+#include "file/guard.h"
 #include "region/set.h"
 #include "watch/events.h"
 
@@ -28,6 +28,7 @@
 struct pinreg_file {
 	struct pinreg_watch *watch;
 	struct pinreg_prepared prepared;
+	struct pinreg_guard guard;
 	struct pinreg_region_set regions;
 	struct pinreg_tenure tenure; /* of who prepares */
 	enum pinreg_shrink on_shrink;

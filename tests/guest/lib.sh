@@ -4,6 +4,9 @@
 set -euo pipefail
 shopt -s inherit_errexit
 
+# shellcheck source=tests/support/spare.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../support/spare.sh"
+
 # Each script has a folder on each filesystem and one for ordinary files.
 WORK=$(mktemp -d)
 STORE_DIR=
@@ -21,6 +24,7 @@ finish() {
 		printf '%s\n' "--- the server's output:"
 		tail -n 60 "$LOG"
 	fi
+	if [[ -n ${PINREG_SPARE-} ]]; then spare_remove; fi
 	rm -rf "$WORK" ${STORE_DIR:+"$STORE_DIR"}
 	exit "$status"
 }
@@ -60,6 +64,39 @@ wait_for() {
 		((SECONDS < end)) || fail "waited in vain for: $what"
 		sleep 0.05
 	done
+}
+
+# ---- the tool -----------------------------------------------------------------
+
+# ask STATUS WHAT-IS-TRUE ARGUMENT...: a jq expression of the tool's answer
+ask() {
+	local status=$1 truth=$2
+	shift 2
+	expect "$status" pinreg "$@" --json
+	cat "$WORK/out" >>"$WORK/answers"
+	jq -e "$truth" "$WORK/out" >"$WORK/truth" 2>&1 || {
+		cat "$WORK/out" "$WORK/err" "$WORK/truth"
+		fail "not true of pinreg $*: $truth"
+	}
+}
+
+# documented DOCUMENT: the members in its tables, a line each, with their types
+documented() {
+	# shellcheck disable=SC2016 # backquotes of a table
+	sed -n 's/^| `\([a-z_.]*\(\[\][a-z_.]*\)*\)` | \([a-z]*\( or null\)\?\) |.*/\1 \3/p' "$1" |
+		awk '{ print $1, $2 } $3 == "or" { print $1, "null" }'
+}
+
+# same_shape: what all answers had, with types, against $WORK/documented. What is
+# there must be documented; $WORK/unseen gets what is documented and was never there.
+same_shape() {
+	sort -u -o "$WORK/documented" "$WORK/documented"
+	jq -r 'paths as $p | [($p | map(if type == "number" then "[]" else . end) | join(".")),
+		(getpath($p) | type)] | join(" ")' "$WORK/answers" | sort -u >"$WORK/seen"
+	comm -13 "$WORK/documented" "$WORK/seen" >"$WORK/undocumented"
+	[[ ! -s $WORK/undocumented ]] || fail "not documented: $(<"$WORK/undocumented")"
+	comm -23 <(cut -d' ' -f1 "$WORK/documented" | sort -u) <(cut -d' ' -f1 "$WORK/seen" | sort -u) \
+		>"$WORK/unseen"
 }
 
 # ---- pmem-store ---------------------------------------------------------------

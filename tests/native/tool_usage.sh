@@ -48,6 +48,12 @@ answers 0 "pinreg plan" --help
 answers 0 "pinreg caps --device" caps --help
 answers 0 "pinreg plan --file" plan --help
 answers 0 "--granularity" plan --anon 1M --help
+answers 0 "pinreg verify FILE" verify --help
+answers 0 "1 it is not" verify --help
+answers 0 "--size SIZE" prepare --help
+answers 0 "pinreg seal FILE" seal --help
+answers 0 "pinreg unseal FILE" unseal --help
+answers 0 "pinreg recover PATH..." recover --help
 
 answers 2 "a command is missing"
 answers 2 "no command 'frobnicate'" frobnicate
@@ -80,6 +86,19 @@ answers 2 "'' is none of" plan --anon 1M --access=
 answers 2 "'rw|ro' is none of" plan --anon 1M --access 'rw|ro'
 answers 2 "'bytes' is none of" plan --anon 1M --granularity bytes
 answers 2 "'dmabuf' is none of" plan --anon 1M --method dmabuf
+for command in prepare verify seal unseal recover; do
+	answers 2 "is missing" "$command"
+	answers 2 "'-x' is no option" "$command" -x
+	answers 2 "'--' is no option" "$command" -- x
+done
+for command in prepare verify seal unseal; do
+	answers 2 "one FILE is enough: 'b'" "$command" a b
+done
+answers 2 "--size: it must be more than 0" prepare x --size 0
+answers 2 "--seal: 'lock' is none of none|lease|immutable" prepare x --seal lock
+for threads in 0 1024 -1 1K; do
+	answers 2 "--threads: '$threads' is no number from 1 to 1023" prepare x --threads "$threads"
+done
 
 : >"$scratch/empty"
 printf '0123456789' >"$scratch/ten"
@@ -95,6 +114,11 @@ answers 3 "past the end" plan --file "$scratch/ten" --offset 9223372036854775807
 answers 3 "no place in a file" plan --file "$scratch/ten" --offset 9 --length 9223372036854775807
 answers 3 "bytes are not whole huge pages" plan --hugetlb 1000K
 answers 3 "Cannot allocate memory" plan --anon 8000000G
+answers 3 "open failed: No such file" verify "$scratch/none"
+answers 3 "it is not a regular file" verify "$scratch"
+answers 3 "it is not a regular file" verify "$scratch/fifo"
+ln -s ten "$scratch/link"
+answers 3 "symbolic link" verify "$scratch/link"
 if ((EUID)); then
 	chmod 400 "$scratch/ten"
 	answers 3 "Permission denied" plan --file "$scratch/ten"
@@ -108,6 +132,14 @@ else
 	answers 3 "this machine has no RDMA device" plan --anon 1M
 	answers 3 "this machine has no RDMA device" plan --file "$scratch/ten" --offset 3
 fi
+
+printf -- '- a sparse file\n'
+truncate -s 64K "$scratch/sparse"
+status=0
+"$pinreg" verify "$scratch/sparse" >"$scratch/out" || status=$?
+((status == 1)) || fail "exit status $status"
+grep -q 'NOT PREPARED: 1 flaw$' "$scratch/out" || fail "not said"
+grep -q '64 KiB at 0: a hole' "$scratch/out" || fail "no first flaw"
 
 printf -- '- failures as JSON\n'
 for arguments in "plan --json --anon" "caps --json --device no/such" "--json"; do

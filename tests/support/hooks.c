@@ -13,6 +13,7 @@
 #include "support/test.h"
 
 struct pinreg_sys hooks;
+pinreg_log_function *hooks_log;
 char hooks_a[256], hooks_b[256];
 
 #define HOOK(member)                                                                               \
@@ -21,6 +22,23 @@ char hooks_a[256], hooks_b[256];
 			table->member = hooks.member;                                              \
 	} while (0)
 
+/*
+ * One for each domain, and never freed: the threads of an earlier one may still
+ * look at theirs. The list keeps them from being taken for lost.
+ */
+static struct pinreg_sys *new_table(void)
+{
+	static struct kept {
+		struct kept *next;
+		struct pinreg_sys table;
+	} * kept;
+	struct kept *one = malloc(sizeof(*one));
+	assert_non_null(one);
+	*one = (struct kept){ .next = kept, .table = pinreg_sys_real };
+	kept = one;
+	return &one->table;
+}
+
 int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 {
 	/* host_domain() fills fake_device; its own domain is not used */
@@ -28,10 +46,7 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	struct pinreg_device device;
 	fake_device_use(&device);
 	const struct pinreg_sys *fake = fake_device_sys();
-	/* one for each domain: the threads of an earlier one may still look at theirs */
-	struct pinreg_sys *table = malloc(sizeof(*table));
-	assert_non_null(table);
-	*table = pinreg_sys_real;
+	struct pinreg_sys *table = new_table();
 	table->device_query = fake->device_query;
 	table->port_query = fake->port_query;
 	table->mr_register = fake->mr_register;
@@ -41,8 +56,20 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	HOOK(inotify_open);
 	HOOK(signal_open);
 	HOOK(signal_next);
+	HOOK(file_open);
+	HOOK(file_look);
+	HOOK(file_resize);
+	HOOK(file_flags_get);
+	HOOK(file_flags_set);
+	HOOK(device_can_dax);
+	HOOK(map);
+	HOOK(persist_open);
+	HOOK(cpus);
+	HOOK(lease_get);
 	HOOK(file_sync);
 	HOOK(file_zero);
+	HOOK(file_allocate);
+	HOOK(file_extents);
 	HOOK(persist_range);
 	HOOK(populate);
 	HOOK(memlock);
@@ -50,6 +77,7 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 		.size = sizeof(opts),
 		.quiesce_ms = quiesce_ms,
 		.odp_trust = PINREG_TRUST_FULL,
+		.log = hooks_log,
 	};
 	return pinreg_domain_open_with(table, device.pd, &opts, domain);
 }
