@@ -128,7 +128,7 @@ static int fill_shadow(struct pinreg_region *region, const struct pinreg_stop *s
 {
 	int status =
 		pinreg_pieces_do(fill_piece, region, 0, region->decision.plan.length, stop, why);
-	return status ? status : stop->asked(stop->context, why);
+	return status ? status : pinreg_stop_asked(stop, why);
 }
 
 int pinreg_region_attach(struct pinreg_region *region, const struct pinreg_stop *stop,

@@ -4,6 +4,11 @@
  */
 #include "region/pieces.h"
 
+int pinreg_stop_asked(const struct pinreg_stop *stop, struct pinreg_why *why)
+{
+	return stop->asked ? stop->asked(stop->context, why) : 0;
+}
+
 int pinreg_pieces_do(pinreg_piece_function *one, void *context, uint64_t offset, uint64_t length,
 		     const struct pinreg_stop *stop, struct pinreg_why *why)
 {
@@ -16,7 +21,7 @@ int pinreg_pieces_do(pinreg_piece_function *one, void *context, uint64_t offset,
 		status = one(context, offset, part, why);
 		offset += part;
 		if (!status && offset < end)
-			status = stop->asked(stop->context, why);
+			status = pinreg_stop_asked(stop, why);
 	}
 	return status;
 }

@@ -31,6 +31,9 @@ struct pinreg_stop {
 	void *context;
 };
 
+/* Has it to end here? 0: no; or -errno with *why. */
+int pinreg_stop_asked(const struct pinreg_stop *stop, struct pinreg_why *why);
+
 /* 0, or -errno with *why. */
 typedef int pinreg_piece_function(void *context, uint64_t offset, uint64_t length,
 				  struct pinreg_why *why);
