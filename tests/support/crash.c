@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -202,6 +203,9 @@ static bool die(unsigned int number)
 		_exit(act(number) ? 1 : 0);
 	}
 	test_ok(waitpid(child, &status, 0));
+	/* its reader became ours, and may have the file open still */
+	while (waitpid(-1, NULL, 0) > 0)
+		;
 	if (WIFSIGNALED(status)) {
 		expect(WTERMSIG(status) == SIGKILL);
 		return *through;
@@ -326,6 +330,7 @@ void crash_everywhere(const struct crash_place *where, enum crash_scene what)
 	scene = what;
 	snprintf(path, sizeof(path), "%s/crash", place->directory);
 	sys = crash_sys(place->fake_flags, path);
+	test_ok(prctl(PR_SET_CHILD_SUBREAPER, 1));
 	through = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(through, MAP_FAILED);
 	for (size_t i = 0; i < 2; i++) {
