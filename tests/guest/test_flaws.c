@@ -71,6 +71,35 @@ static struct pinreg_file *open_file(const struct draft *draft, const struct pla
 	return file;
 }
 
+static void open_once(const struct draft *draft, const struct place *place, const char *flaw)
+{
+	struct pinreg_file_info info;
+	struct pinreg_file *file = open_file(draft, place, flaw, &info);
+	draft_compare(draft, info.addr, DRAFT_ROOM);
+	test_ok(pinreg_file_close(file));
+}
+
+static void prepare_once(const struct draft *draft, const struct place *place, const char *flaw)
+{
+	struct pinreg_file_opts opts = {
+		.size = sizeof(opts),
+		.length = DRAFT_ROOM,
+		.allow_page_cache = !place->dax,
+	};
+	struct pinreg_file_report report = { .size = sizeof(report) };
+	struct pinreg_why why;
+	int status = pinreg_file_prepare(AT_FDCWD, draft->path, &opts, &why, &report);
+	if (status)
+		fail_msg("%s: %s", flaw, rdma_sentence(&why));
+	assert_int_equal(report.flaws, 0);
+	assert_int_equal(report.file_size, DRAFT_ROOM);
+	assert_int_equal(report.dax, place->dax);
+}
+
+/* The two ways to have a file prepared. */
+typedef void prepare_function(const struct draft *draft, const struct place *place,
+			      const char *flaw);
+
 /* What peers write must be in this file, and in no other that shared its blocks. */
 static void write_all(struct draft *draft, unsigned char *memory)
 {
@@ -78,7 +107,8 @@ static void write_all(struct draft *draft, unsigned char *memory)
 		draft->model[at] = memory[at] = (unsigned char)~draft->model[at];
 }
 
-static void repair(const struct place *place, const struct draft_flaw *flaw)
+static void repair(const struct place *place, const struct draft_flaw *flaw,
+		   prepare_function *prepare)
 {
 	struct pinreg_file_info info;
 	struct draft draft;
@@ -92,14 +122,12 @@ static void repair(const struct place *place, const struct draft_flaw *flaw)
 	draft_close(&draft);
 	has_flaw(&draft, place, flaw);
 
-	struct pinreg_file *file = open_file(&draft, place, flaw->name, &info);
-	draft_compare(&draft, info.addr, DRAFT_ROOM);
-	test_ok(pinreg_file_close(file));
+	prepare(&draft, place, flaw->name);
 	draft_expect(&draft, DRAFT_ROOM);
 	no_flaws(&draft, place, flaw->name);
 
 	/* there is nothing left to be done */
-	file = open_file(&draft, place, flaw->name, &info);
+	struct pinreg_file *file = open_file(&draft, place, flaw->name, &info);
 	assert_int_equal(info.zeroed, 0);
 	write_all(&draft, info.addr);
 	test_ok(pinreg_file_close(file));
@@ -110,8 +138,10 @@ static void repair(const struct place *place, const struct draft_flaw *flaw)
 
 static void repair_all(const struct place *place)
 {
-	for (const struct draft_flaw *flaw = draft_flaws; flaw->name; flaw++)
-		repair(place, flaw);
+	for (const struct draft_flaw *flaw = draft_flaws; flaw->name; flaw++) {
+		repair(place, flaw, open_once);
+		repair(place, flaw, prepare_once);
+	}
 }
 
 static const struct place dax = {

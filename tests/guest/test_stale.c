@@ -233,7 +233,7 @@ static void stale__bytes_of_a_deleted_file(void **state)
 
 /* ---- while it is prepared --------------------------------------------------- */
 
-/* Somebody who opens the file whenever he gets it; each time ends a preparation. */
+/* Somebody who opens the file again and again, and waits for it; he is let in at once. */
 struct reader {
 	pthread_t thread;
 	atomic_bool stop;
@@ -246,7 +246,7 @@ static void *read_whenever(void *context)
 	struct reader *reader = context;
 	unsigned char *bytes = malloc(LENGTH);
 	while (!atomic_load(&reader->stop)) {
-		int fd = open(FILE_PATH, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		int fd = open(FILE_PATH, O_RDONLY | O_CLOEXEC);
 		if (fd >= 0) {
 			ssize_t got = pread(fd, bytes, LENGTH, 0);
 			for (ssize_t i = 0; i < got; i++)
@@ -273,7 +273,7 @@ static void disturbed(const struct old *old)
 	preallocate(FILE_PATH);
 	rdma_domain(NULL);
 	test_ok(-pthread_create(&reader.thread, NULL, read_whenever, &reader));
-	for (unsigned int tries = 0; tries < 200 && atomic_load(&reader.reads) < 10; tries++) {
+	for (unsigned int tries = 0; tries < 1000 && atomic_load(&reader.reads) < 10; tries++) {
 		struct pinreg_file *file;
 		struct pinreg_why why;
 		int status = pinreg_file_open(rdma_domain(NULL), AT_FDCWD, FILE_PATH, &opts, &why,
