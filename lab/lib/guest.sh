@@ -194,7 +194,9 @@ guest_boot() {
 		guest_start a "$1"
 		((G_HOSTS == 1)) || guest_start b "$1"
 		guest_wait
-		((try < 3)) && [[ $1 == tcg && ! -e $GUEST_DIR/a/pid.cut ]] && guest_died_early || break
+		if ((try == 3)) || [[ $1 != tcg || -e $GUEST_DIR/a/pid.cut ]] || ! guest_died_early; then
+			break
+		fi
 		say "the kernel died while it booted; its last lines follow, then it is booted again."
 		for host in a b; do
 			guest_console "$host"
