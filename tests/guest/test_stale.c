@@ -16,14 +16,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "support/blocks.h"
 #include "support/host.h"
+#include "support/old_bytes.h"
 #include "support/rdma.h"
 #include "support/spare.h"
 #include "support/test.h"
 
 #define MIB ((uint64_t)1 << 20)
-#define DEVICE_MIB 400u /* xfs makes none below 300 */
 #define LENGTH (24 * MIB)
 #define FILE_PATH SPARE "/file"
 
@@ -40,85 +39,6 @@ static const struct old filesystems[] = {
 	{ "xfs -- dax=never", false },
 };
 #define FILESYSTEMS (sizeof(filesystems) / sizeof(filesystems[0]))
-
-/* ---- old bytes -------------------------------------------------------------- */
-
-/* None of them is 0, as every byte of a file without data must be. */
-static void old_bytes(unsigned char *to, size_t length)
-{
-	rdma_pattern(to, length, 41);
-	for (size_t i = 0; i < length; i++)
-		to[i] |= 0x10;
-}
-
-static void fill(const char *path, uint64_t length)
-{
-	static unsigned char bytes[1 << 20];
-	ssize_t done = 1;
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	test_ok(fd);
-	old_bytes(bytes, sizeof(bytes));
-	for (uint64_t at = 0; at < length && done > 0; at += (uint64_t)done)
-		done = write(fd, bytes, sizeof(bytes));
-	assert_true(done > 0 || errno == ENOSPC);
-	test_ok(fsync(fd));
-	close(fd);
-}
-
-static void make_on_old_device(const struct old *old)
-{
-	fill(spare_device(), DEVICE_MIB * MIB);
-	spare_make(DEVICE_MIB, old->make);
-}
-
-static void make_with_deleted_file(const struct old *old)
-{
-	spare_make(DEVICE_MIB, old->make);
-	fill(SPARE "/deleted", UINT64_MAX);
-	test_ok(unlink(SPARE "/deleted"));
-	/* xfs frees blocks behind our back */
-	assert_int_equal(host_run("sync; sleep 0.3; sync"), 0);
-}
-
-/* Of the samples of an extent, those whose bytes on the device are old ones. */
-static void sample_extent(int device, const struct fiemap_extent *extent, unsigned int *old,
-			  unsigned int *samples)
-{
-	unsigned char block[4096];
-	for (uint64_t at = 0; at < extent->fe_length; at += 16 * sizeof(block)) {
-		off_t place = (off_t)(extent->fe_physical + at);
-		assert_int_equal(pread(device, block, sizeof(block), place), sizeof(block));
-		*old += !memchr(block, 0, sizeof(block));
-		*samples += 1;
-	}
-}
-
-/*
- * A file with blocks that hold nothing as far as the filesystem is concerned, and
- * on the device old bytes: else the case would show nothing. (Making a filesystem
- * clears some blocks.)
- */
-static void preallocate(const char *path)
-{
-	union blocks blocks;
-	unsigned int old = 0, samples = 0;
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int device = open(spare_device(), O_RDONLY | O_CLOEXEC);
-	test_ok(fd);
-	test_ok(device);
-	test_ok(fallocate(fd, 0, 0, (off_t)LENGTH));
-	test_ok(fsync(fd));
-	blocks_read(fd, 0, LENGTH, &blocks);
-	for (unsigned int i = 0; i < blocks.map.fm_mapped_extents; i++) {
-		const struct fiemap_extent *extent = &blocks.map.fm_extents[i];
-		assert_true(extent->fe_flags & FIEMAP_EXTENT_UNWRITTEN);
-		sample_extent(device, extent, &old, &samples);
-	}
-	if (samples < LENGTH / 65536 || old < samples / 10 * 9)
-		fail_msg("%s: only %u of %u blocks hold old bytes", path, old, samples);
-	close(device);
-	close(fd);
-}
 
 /* ---- who must not see them -------------------------------------------------- */
 
@@ -204,7 +124,7 @@ static void prepare_and_read(const char *path, const struct old *old)
 static void new_and_preallocated(const struct old *old)
 {
 	struct stat now;
-	preallocate(FILE_PATH);
+	old_bytes_preallocate(FILE_PATH, LENGTH);
 	prepare_and_read(FILE_PATH, old);
 	mode_t mask = umask(0);
 	prepare_and_read(SPARE "/new", old);
@@ -217,7 +137,7 @@ static void stale__bytes_of_the_device(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < FILESYSTEMS; i++) {
-		make_on_old_device(&filesystems[i]);
+		old_bytes_of_the_device(filesystems[i].make);
 		new_and_preallocated(&filesystems[i]);
 	}
 }
@@ -226,7 +146,7 @@ static void stale__bytes_of_a_deleted_file(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < FILESYSTEMS; i++) {
-		make_with_deleted_file(&filesystems[i]);
+		old_bytes_of_a_deleted_file(filesystems[i].make);
 		new_and_preallocated(&filesystems[i]);
 	}
 }
@@ -270,7 +190,7 @@ static void disturbed(const struct old *old)
 	};
 	struct reader reader = { .reads = 0 };
 	unsigned int ended = 0, whole = 0;
-	preallocate(FILE_PATH);
+	old_bytes_preallocate(FILE_PATH, LENGTH);
 	rdma_domain(NULL);
 	test_ok(-pthread_create(&reader.thread, NULL, read_whenever, &reader));
 	for (unsigned int tries = 0; tries < 1000 && atomic_load(&reader.reads) < 10; tries++) {
@@ -299,7 +219,7 @@ static void stale__while_it_is_prepared(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < FILESYSTEMS; i++) {
-		make_on_old_device(&filesystems[i]);
+		old_bytes_of_the_device(filesystems[i].make);
 		disturbed(&filesystems[i]);
 	}
 }
@@ -355,12 +275,12 @@ static void after_kills(size_t filesystem)
 	const struct old *old = &filesystems[filesystem];
 	unsigned int killed = 0;
 	char path[128];
-	make_on_old_device(old);
+	old_bytes_of_the_device(old->make);
 	for (unsigned int i = 0; i < KILLS; i++) {
 		bool new = i % 2;
 		path_of(path, sizeof(path), filesystem, i);
 		if (!new)
-			preallocate(path);
+			old_bytes_preallocate(path, LENGTH);
 		killed += killed_after(path, old, i / 2, new);
 		if (!access(path, F_OK))
 			read_by_path(path);
