@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/why.h"
 #include "file/flags.h"
@@ -60,7 +59,7 @@ static int check_opened(struct pinreg_prepared *file, const struct pinreg_file_o
 	if (!look.dax && !file->reopen && !opts->allow_page_cache)
 		return pinreg_why_set(why, PINREG_REASON_FILE_NOT_DAX, -EOPNOTSUPP);
 
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t page = file->device->sys->page_size();
 	if (!file->length || file->length % page || file->length > INT64_MAX) {
 		pinreg_why_set(why, PINREG_REASON_FILE_SIZE, -EINVAL);
 		if (why) {

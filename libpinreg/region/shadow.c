@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "region/populate.h"
 
@@ -15,7 +14,7 @@ int pinreg_shadow_make(struct pinreg_device *device, const struct pinreg_decisio
 		       struct pinreg_shadow **out)
 {
 	const struct pinreg_plan *plan = &decision->plan;
-	uint64_t within = plan->addr % (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t within = plan->addr % device->sys->page_size();
 	struct pinreg_populate how = {
 		.write = true,
 		.huge = true,
