@@ -7,8 +7,8 @@
 #include <pthread.h>
 
 #include "base/why.h"
+#include "crew/crew.h"
 #include "file/preparing.h"
-#include "work/crew.h"
 
 /*
  * Page cache is synced piece by piece, or the last fsync would keep others

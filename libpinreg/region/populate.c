@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#include "work/crew.h"
+#include "crew/crew.h"
 
 /* Looked at in the whole range, and in a piece of one that is partly warm. */
 #define SAMPLE_EVERY (4u << 20)

@@ -3,7 +3,7 @@
  * crew.c -- threads that share a range: parts, pieces, nodes, progress, an end
  * before the end.
  */
-#include "work/crew.h"
+#include "crew/crew.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -6,8 +6,8 @@
  * so that what a thread touches first lies on its NUMA node. Who is done with his
  * own part helps with the others, a piece at a time.
  */
-#ifndef PINREG_WORK_CREW_H
-#define PINREG_WORK_CREW_H
+#ifndef PINREG_CREW_CREW_H
+#define PINREG_CREW_CREW_H
 
 #include <stdint.h>
 
