@@ -14,7 +14,7 @@
 static bool read_list(const char *path, cpu_set_t *out)
 {
 	char text[4096];
-	if (!pinreg_sysfs_read(path, text, sizeof(text)))
+	if (pinreg_sysfs_read(path, text, sizeof(text)))
 		return false;
 	pinreg_sysfs_list(text, out);
 	return true;

@@ -17,7 +17,7 @@ int pinreg_real_device_can_dax(uint64_t device)
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u%s/queue/dax",
 			 major((dev_t)device), minor((dev_t)device), places[i]);
-		if (pinreg_sysfs_read(path, text, sizeof(text)))
+		if (!pinreg_sysfs_read(path, text, sizeof(text)))
 			return text[0] == '1';
 	}
 	return -ENOENT;

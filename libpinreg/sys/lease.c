@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "sys/real.h"
+#include "sys/sysfs.h"
 
 int pinreg_real_lease_take(int fd, int signal, pid_t thread)
 {
@@ -45,13 +46,7 @@ uint64_t pinreg_real_lease_break_ns(void)
 	/* the kernel's default where it cannot be read; 0 means never */
 	uint64_t seconds = 45;
 	char text[16];
-	int fd = open("/proc/sys/fs/lease-break-time", O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (got > 0) {
-		text[got] = 0;
+	if (!pinreg_sysfs_read("/proc/sys/fs/lease-break-time", text, sizeof(text)))
 		seconds = strtoull(text, NULL, 10);
-	}
-	if (fd >= 0)
-		close(fd);
 	return seconds ? seconds * 1000000000u : UINT64_MAX;
 }

@@ -3,7 +3,6 @@
  * limits.c -- how much this process may pin and map, and has pinned and mapped.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "sys/maps_descriptor.h"
 #include "sys/real.h"
+#include "sys/sysfs.h"
 
 static bool has_ipc_lock(void)
 {
@@ -27,15 +27,9 @@ static bool has_ipc_lock(void)
 static int read_pinned(uint64_t *out)
 {
 	char text[4096];
-	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ssize_t got = read(fd, text, sizeof(text) - 1);
-	int status = got < 0 ? -errno : 0;
-	close(fd);
+	int status = pinreg_sysfs_read("/proc/self/status", text, sizeof(text));
 	if (status)
 		return status;
-	text[got] = 0;
 	const char *line = strstr(text, "\nVmPin:");
 	*out = line ? strtoull(line + strlen("\nVmPin:"), NULL, 10) * 1024 : 0;
 	return 0;
@@ -77,14 +71,9 @@ static int count_mappings(uint64_t *out)
 int pinreg_real_map_count(uint64_t *used, uint64_t *limit)
 {
 	char text[32];
-	int fd = open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ssize_t got = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (got <= 0)
-		return -EIO;
-	text[got] = 0;
+	int status = pinreg_sysfs_read("/proc/sys/vm/max_map_count", text, sizeof(text));
+	if (status)
+		return status;
 	*limit = strtoull(text, NULL, 10);
 	return count_mappings(used);
 }

@@ -70,14 +70,14 @@ uint64_t pinreg_real_huge_size(bool *ask)
 	char size[32];
 	char enabled[128];
 	char path[128];
-	if (!pinreg_sysfs_read(THP "hpage_pmd_size", size, sizeof(size)))
+	if (pinreg_sysfs_read(THP "hpage_pmd_size", size, sizeof(size)))
 		return 0;
 	uint64_t bytes = strtoull(size, NULL, 10);
 	/* newer kernels have a switch for each size, which may refer to the common one */
 	snprintf(path, sizeof(path), THP "hugepages-%llukB/enabled",
 		 (unsigned long long)bytes / 1024);
-	if ((!pinreg_sysfs_read(path, enabled, sizeof(enabled)) || strstr(enabled, "[inherit]")) &&
-	    !pinreg_sysfs_read(THP "enabled", enabled, sizeof(enabled)))
+	if ((pinreg_sysfs_read(path, enabled, sizeof(enabled)) || strstr(enabled, "[inherit]")) &&
+	    pinreg_sysfs_read(THP "enabled", enabled, sizeof(enabled)))
 		return 0;
 	*ask = strstr(enabled, "[madvise]");
 	return *ask || strstr(enabled, "[always]") ? bytes : 0;

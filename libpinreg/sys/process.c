@@ -3,7 +3,6 @@
  * process.c -- who a process is, for records that outlive it, and its signals.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,20 +11,7 @@
 #include <unistd.h>
 
 #include "sys/real.h"
-
-/* The first room - 1 bytes of a file of /proc, ended by a zero. */
-static int read_text(const char *path, char *text, size_t room)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ssize_t got = pinreg_real_file_read(fd, text, room - 1);
-	close(fd);
-	if (got < 0)
-		return (int)got;
-	text[got] = 0;
-	return 0;
-}
+#include "sys/sysfs.h"
 
 pid_t pinreg_real_process_id(void)
 {
@@ -46,7 +32,7 @@ int pinreg_real_process_start(pid_t process, uint64_t *ticks)
 {
 	char path[64], text[1024];
 	snprintf(path, sizeof(path), "/proc/%d/stat", process);
-	int status = read_text(path, text, sizeof(text));
+	int status = pinreg_sysfs_read(path, text, sizeof(text));
 	if (status)
 		return status == -ENOENT ? -ESRCH : status;
 	const char *state = field_of(text, 3);
@@ -75,7 +61,7 @@ int pinreg_real_process_namespace(uint64_t *out)
 
 int pinreg_real_boot_id(char out[PINREG_BOOT_ID])
 {
-	int status = read_text("/proc/sys/kernel/random/boot_id", out, PINREG_BOOT_ID);
+	int status = pinreg_sysfs_read("/proc/sys/kernel/random/boot_id", out, PINREG_BOOT_ID);
 	return !status && strlen(out) != PINREG_BOOT_ID - 1 ? -EIO : status;
 }
 

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sysfs.c -- reading sysfs: short texts and lists of numbers.
+ * sysfs.c -- reading sysfs and procfs: short texts and lists of numbers.
  */
 #include "sys/sysfs.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-bool pinreg_sysfs_read(const char *path, char *text, size_t room)
+int pinreg_sysfs_read(const char *path, char *text, size_t room)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
+		return -errno;
 	ssize_t got = read(fd, text, room - 1);
+	int status = got < 0 ? -errno : got ? 0 : -ENODATA;
 	close(fd);
-	if (got <= 0)
-		return false;
-	text[got] = 0;
-	return true;
+	if (!status)
+		text[got] = 0;
+	return status;
 }
 
 void pinreg_sysfs_list(const char *list, cpu_set_t *out)
