@@ -20,7 +20,7 @@ static int become_held(struct pinreg_file *file, struct pinreg_why *why)
 	/* a break after this look has its signal noted, and the watcher asks again */
 	int status = pinreg_tenure_check(&file->tenure, why);
 	if (!status)
-		pinreg_watch_hold(file);
+		pinreg_watch_publish(file);
 	pthread_mutex_unlock(&file->watch->lock);
 	if (status)
 		return status;
@@ -117,7 +117,6 @@ int pinreg_leased_open(struct pinreg_watch *watch, int dirfd, const char *path,
 		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "calloc", -ENOMEM);
 	file->watch = watch;
 	file->on_shrink = known.on_shrink;
-	file->inotify = -1;
 	status = open_file(file, dirfd, path, &known, why);
 	if (status) {
 		free(file);
@@ -168,6 +167,7 @@ int pinreg_file_ack(struct pinreg_file *file)
 	pthread_mutex_lock(&file->watch->lock);
 	bool wake = file->state == PINREG_FILE_BREAKING;
 	file->acked = wake;
+	pinreg_watch_sort(file);
 	pthread_mutex_unlock(&file->watch->lock);
 	if (wake)
 		pinreg_watch_wake(file->watch);

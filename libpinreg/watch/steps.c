@@ -15,6 +15,9 @@
 #define BACKOFF_FIRST (2 * MS)
 #define BACKOFF_LAST (1000 * MS)
 
+/* Files that are tried before the watcher looks whether others were broken. */
+#define CALM_AT_ONCE 16
+
 static uint64_t now(const struct pinreg_watch *watch)
 {
 	return watch->device->sys->now_ns();
@@ -106,7 +109,9 @@ void pinreg_steps_yield(struct pinreg_file *file)
 	struct pinreg_watch *watch = file->watch;
 	const struct pinreg_sys *sys = watch->device->sys;
 	/* before the release, or the breaker's close could be missed */
-	file->inotify = sys->inotify_watch(watch->inotify_fd, file->prepared.fd);
+	pthread_mutex_lock(&watch->lock);
+	pinreg_watch_hear_closes(file);
+	pthread_mutex_unlock(&watch->lock);
 	unseal(file);
 	sys->lease_release(file->prepared.fd);
 	file->released_ns = now(watch);
@@ -144,9 +149,9 @@ static void fence(struct pinreg_file *file)
 static void stop_waiting(struct pinreg_file *file)
 {
 	struct pinreg_watch *watch = file->watch;
-	if (file->inotify >= 0)
-		watch->device->sys->inotify_unwatch(watch->inotify_fd, file->inotify);
-	file->inotify = -1;
+	pthread_mutex_lock(&watch->lock);
+	pinreg_watch_ignore_closes(file);
+	pthread_mutex_unlock(&watch->lock);
 }
 
 void pinreg_steps_lose(struct pinreg_file *file, const struct pinreg_why *why)
@@ -198,72 +203,39 @@ static void try_again(struct pinreg_file *file)
 	}
 }
 
-typedef void step_function(struct pinreg_file *file);
-
-/* What is due for the file, or NULL; urgent: only what somebody waits for. */
-static step_function *step_of(const struct pinreg_file *file, uint64_t time, bool urgent)
+/* Take the step that the file's state asks for, without the lock. */
+static void take_step(struct pinreg_file *file)
 {
-	if (file->busy || file->closing)
-		return NULL;
-	switch (file->state) {
-	case PINREG_FILE_HELD:
-		return urgent && file->broken ? begin_break : NULL;
-	case PINREG_FILE_BREAKING:
-		return urgent && (file->acked || time >= file->due_ns) ? fence : NULL;
-	case PINREG_FILE_WAITING:
-		return !urgent && (file->nudged || time >= file->due_ns) ? try_again : NULL;
-	default:
-		return NULL;
-	}
-}
-
-static struct pinreg_file *find_step(struct pinreg_watch *watch, bool urgent, step_function **step)
-{
-	uint64_t time = now(watch);
-	for (struct pinreg_file *file = watch->files; file; file = file->next) {
-		*step = step_of(file, time, urgent);
-		if (*step)
-			return file;
-	}
-	return NULL;
-}
-
-/* Take one step with the file, without the lock. */
-static void take_step(struct pinreg_watch *watch, struct pinreg_file *file, step_function *step)
-{
-	file->busy = true;
+	enum pinreg_file_state state = file->state;
 	file->nudged = false;
 	file->broken = false;
-	pthread_mutex_unlock(&watch->lock);
-	step(file);
-	pthread_mutex_lock(&watch->lock);
-	file->busy = false;
-	pthread_cond_broadcast(&watch->changed);
-	/* only now: the returner leaves a busy file alone */
-	if (file->state == PINREG_FILE_REVALIDATE)
-		pthread_cond_signal(&watch->returns);
+	pinreg_watch_begin_work(file);
+	if (state == PINREG_FILE_HELD)
+		begin_break(file);
+	else if (state == PINREG_FILE_BREAKING)
+		fence(file);
+	else if (state == PINREG_FILE_WAITING)
+		try_again(file);
+	pinreg_watch_end_work(file);
+}
+
+/* Take a step with the first of a queue. Was there one? */
+static bool take_one(struct pinreg_watch *watch, enum pinreg_turn turn)
+{
+	pinreg_agenda_advance(&watch->agenda, now(watch));
+	struct pinreg_file *file = pinreg_agenda_first(&watch->agenda, turn);
+	if (!file || watch->state == PINREG_WATCH_STOPPING)
+		return false;
+	take_step(file);
+	return true;
 }
 
 void pinreg_steps_all(struct pinreg_watch *watch)
 {
-	struct pinreg_file *file;
-	step_function *step;
-	do {
-		/* from the head each time: the list may change while the lock is given up */
-		file = find_step(watch, true, &step);
-		if (!file)
-			file = find_step(watch, false, &step);
-		if (file)
-			take_step(watch, file, step);
-	} while (file && watch->state != PINREG_WATCH_STOPPING);
-}
-
-uint64_t pinreg_steps_due(const struct pinreg_watch *watch)
-{
-	uint64_t due = UINT64_MAX;
-	for (const struct pinreg_file *file = watch->files; file; file = file->next)
-		if ((file->state == PINREG_FILE_BREAKING || file->state == PINREG_FILE_WAITING) &&
-		    !file->closing && !file->busy && file->due_ns < due)
-			due = file->due_ns;
-	return due;
+	for (unsigned int calm = 0; calm < CALM_AT_ONCE; calm++) {
+		while (take_one(watch, PINREG_TURN_URGENT))
+			;
+		if (!take_one(watch, PINREG_TURN_CALM))
+			return;
+	}
 }

@@ -20,13 +20,10 @@ void pinreg_steps_yield(struct pinreg_file *file);
 void pinreg_steps_lose(struct pinreg_file *file, const struct pinreg_why *why);
 
 /*
- * Do all that is due for the watcher, breaks and fences first. With lock held;
- * gives it up meanwhile.
+ * Do what is due for the watcher: all breaks and fences, and before and after
+ * them some of what nobody waits for. With lock held; gives it up meanwhile.
  */
 void pinreg_steps_all(struct pinreg_watch *watch);
-
-/* When the next one is due, or UINT64_MAX. With lock held. */
-uint64_t pinreg_steps_due(const struct pinreg_watch *watch);
 
 /* The lease is ours again: prepare, register, hold. Busy, in the returner. */
 void pinreg_return(struct pinreg_file *file);

@@ -8,27 +8,38 @@
 
 #include "watch/steps.h"
 
-/* Real-time signals name the descriptor; one may be of a file closed since. */
-static void mark_broken(struct pinreg_watch *watch, int fd)
+static void mark_broken(struct pinreg_file *file)
 {
-	for (struct pinreg_file *file = watch->files; file; file = file->next)
-		if (fd < 0 || file->prepared.fd == fd)
-			file->broken = true;
+	file->broken = true;
+	pinreg_watch_sort(file);
+}
+
+static void mark_nudged(struct pinreg_file *file)
+{
+	file->nudged = true;
+	pinreg_watch_sort(file);
+}
+
+/* The file of that number or, where numbers were lost, all. */
+static void mark(struct pinreg_watch *watch, const struct pinreg_table *table, int number,
+		 void (*one)(struct pinreg_file *))
+{
+	struct pinreg_file *file;
+	if (number >= 0) {
+		file = pinreg_table_find(table, number);
+		if (file)
+			one(file); /* else it was closed since */
+		return;
+	}
+	for (file = watch->files; file; file = file->next)
+		one(file);
 }
 
 static void take_signals(struct pinreg_watch *watch)
 {
 	int fd;
 	while (!watch->device->sys->signal_next(watch->signal_fd, &fd))
-		mark_broken(watch, fd);
-}
-
-static void nudge(struct pinreg_watch *watch, int inotify)
-{
-	for (struct pinreg_file *file = watch->files; file; file = file->next)
-		if (file->state == PINREG_FILE_WAITING && !file->busy &&
-		    (inotify < 0 || file->inotify == inotify))
-			file->nudged = true;
+		mark(watch, &watch->by_fd, fd, mark_broken);
 }
 
 static void take_closes(struct pinreg_watch *watch)
@@ -38,13 +49,13 @@ static void take_closes(struct pinreg_watch *watch)
 	do {
 		count = watch->device->sys->inotify_next(watch->inotify_fd, seen, 32);
 		for (int i = 0; i < count; i++)
-			nudge(watch, seen[i]);
+			mark(watch, &watch->by_inotify, seen[i], mark_nudged);
 	} while (count > 0);
 }
 
 static int timeout_ms(struct pinreg_watch *watch)
 {
-	uint64_t due = pinreg_steps_due(watch);
+	uint64_t due = pinreg_agenda_due(&watch->agenda);
 	uint64_t now = watch->device->sys->now_ns();
 	if (due == UINT64_MAX)
 		return -1;
@@ -92,30 +103,19 @@ void *pinreg_watcher_run(void *context)
 	return NULL;
 }
 
-static struct pinreg_file *find_return(struct pinreg_watch *watch)
-{
-	struct pinreg_file *file = watch->files;
-	while (file && (file->state != PINREG_FILE_REVALIDATE || file->busy || file->closing))
-		file = file->next;
-	return file;
-}
-
 void *pinreg_returner_run(void *context)
 {
 	struct pinreg_watch *watch = context;
 	pthread_mutex_lock(&watch->lock);
 	while (watch->state != PINREG_WATCH_STOPPING) {
-		struct pinreg_file *file = find_return(watch);
+		struct pinreg_file *file = pinreg_agenda_first(&watch->agenda, PINREG_TURN_RETURN);
 		if (!file) {
 			pthread_cond_wait(&watch->returns, &watch->lock);
 			continue;
 		}
-		file->busy = true;
-		pthread_mutex_unlock(&watch->lock);
+		pinreg_watch_begin_work(file);
 		pinreg_return(file);
-		pthread_mutex_lock(&watch->lock);
-		file->busy = false;
-		pthread_cond_broadcast(&watch->changed);
+		pinreg_watch_end_work(file);
 		/* it may have been broken meanwhile, or be waiting again */
 		pinreg_watch_wake(watch);
 	}

@@ -112,16 +112,54 @@ static int start(struct pinreg_watch *watch)
 	return status;
 }
 
+/* With lock held. Whatever one more file needs, so that nothing can fail later. */
+static int reserve(struct pinreg_watch *watch)
+{
+	size_t count = watch->count + 1;
+	int status = pinreg_table_reserve(&watch->by_fd, count);
+	if (!status)
+		status = pinreg_table_reserve(&watch->by_inotify, count);
+	if (!status)
+		status = pinreg_mapped_reserve(&watch->mapped, count);
+	if (!status)
+		status = pinreg_agenda_reserve(&watch->agenda, count);
+	return status;
+}
+
+static void link_file(struct pinreg_watch *watch, struct pinreg_file *file)
+{
+	file->previous = NULL;
+	file->next = watch->files;
+	if (watch->files)
+		watch->files->previous = file;
+	watch->files = file;
+	watch->count++;
+	pinreg_table_add(&watch->by_fd, &file->by_fd, file->prepared.fd, file);
+}
+
+static void unlink_file(struct pinreg_watch *watch, struct pinreg_file *file)
+{
+	if (file->previous)
+		file->previous->next = file->next;
+	else
+		watch->files = file->next;
+	if (file->next)
+		file->next->previous = file->previous;
+	watch->count--;
+	pinreg_table_remove(&watch->by_fd, &file->by_fd);
+	pinreg_mapped_remove(&watch->mapped, file);
+}
+
 int pinreg_watch_add(struct pinreg_watch *watch, struct pinreg_file *file)
 {
 	pthread_mutex_lock(&watch->lock);
 	while (watch->state == PINREG_WATCH_STARTING)
 		pthread_cond_wait(&watch->changed, &watch->lock);
 	int status = watch->state == PINREG_WATCH_RUNNING ? 0 : start(watch);
-	if (!status) {
-		file->next = watch->files;
-		watch->files = file;
-	}
+	if (!status)
+		status = reserve(watch);
+	if (!status)
+		link_file(watch, file);
 	pthread_mutex_unlock(&watch->lock);
 	return status;
 }
@@ -131,6 +169,36 @@ void pinreg_watch_hold(struct pinreg_file *file)
 	file->state = PINREG_FILE_HELD;
 	file->zeroed = file->prepared.zeroed;
 	file->extents = file->prepared.report.extents;
+	pinreg_watch_sort(file);
+}
+
+void pinreg_watch_publish(struct pinreg_file *file)
+{
+	pinreg_mapped_add(&file->watch->mapped, file);
+	pinreg_watch_hold(file);
+}
+
+void pinreg_watch_sort(struct pinreg_file *file)
+{
+	struct pinreg_watch *watch = file->watch;
+	if (pinreg_agenda_put(&watch->agenda, file) == PINREG_TURN_RETURN)
+		pthread_cond_signal(&watch->returns);
+}
+
+void pinreg_watch_begin_work(struct pinreg_file *file)
+{
+	file->busy = true;
+	pinreg_watch_sort(file);
+	pthread_mutex_unlock(&file->watch->lock);
+}
+
+void pinreg_watch_end_work(struct pinreg_file *file)
+{
+	struct pinreg_watch *watch = file->watch;
+	pthread_mutex_lock(&watch->lock);
+	file->busy = false;
+	pinreg_watch_sort(file);
+	pthread_cond_broadcast(&watch->changed);
 }
 
 void pinreg_watch_remove(struct pinreg_watch *watch, struct pinreg_file *file)
@@ -138,32 +206,45 @@ void pinreg_watch_remove(struct pinreg_watch *watch, struct pinreg_file *file)
 	atomic_store(&file->give_up, true);
 	pthread_mutex_lock(&watch->lock);
 	file->closing = true;
+	pinreg_watch_sort(file);
 	while (file->busy)
 		pthread_cond_wait(&watch->changed, &watch->lock);
-	struct pinreg_file **link = &watch->files;
-	while (*link != file)
-		link = &(*link)->next;
-	*link = file->next;
-	if (file->inotify >= 0)
-		watch->device->sys->inotify_unwatch(watch->inotify_fd, file->inotify);
+	unlink_file(watch, file);
+	pinreg_watch_ignore_closes(file);
 	pthread_mutex_unlock(&watch->lock);
+}
+
+void pinreg_watch_hear_closes(struct pinreg_file *file)
+{
+	struct pinreg_watch *watch = file->watch;
+	int number = watch->device->sys->inotify_watch(watch->inotify_fd, file->prepared.fd);
+	/* without one it is tried again and again, more seldom each time */
+	if (number >= 0)
+		pinreg_table_add(&watch->by_inotify, &file->by_inotify, number, file);
+}
+
+void pinreg_watch_ignore_closes(struct pinreg_file *file)
+{
+	struct pinreg_watch *watch = file->watch;
+	if (file->by_inotify.file)
+		watch->device->sys->inotify_unwatch(watch->inotify_fd, file->by_inotify.key);
+	pinreg_table_remove(&watch->by_inotify, &file->by_inotify);
 }
 
 struct pinreg_file *pinreg_watch_find(struct pinreg_watch *watch, uint64_t addr, uint64_t length,
 				      bool *whole)
 {
-	struct pinreg_file *found = NULL;
 	pthread_mutex_lock(&watch->lock);
-	for (struct pinreg_file *file = watch->files; file && !found; file = file->next) {
+	struct pinreg_file *file = pinreg_mapped_before(&watch->mapped, addr + length);
+	if (file) {
 		uint64_t start = (uintptr_t)file->prepared.addr;
 		uint64_t end = start + file->prepared.length;
-		if (file->state == PINREG_FILE_PREPARING || addr >= end || addr + length <= start)
-			continue;
 		*whole = addr >= start && addr + length <= end;
-		found = file;
+		if (addr >= end)
+			file = NULL;
 	}
 	pthread_mutex_unlock(&watch->lock);
-	return found;
+	return file;
 }
 
 bool pinreg_watch_in_use(struct pinreg_watch *watch)
@@ -187,6 +268,10 @@ void pinreg_watch_destroy(struct pinreg_watch *watch)
 		close_sources(watch);
 	}
 	pthread_mutex_unlock(&watch->lock);
+	pinreg_agenda_destroy(&watch->agenda);
+	pinreg_mapped_destroy(&watch->mapped);
+	pinreg_table_destroy(&watch->by_inotify);
+	pinreg_table_destroy(&watch->by_fd);
 	pthread_cond_destroy(&watch->returns);
 	pthread_cond_destroy(&watch->changed);
 	pthread_mutex_destroy(&watch->lock);

@@ -19,7 +19,10 @@
 
 #include "file/guard.h"
 #include "region/set.h"
+#include "watch/agenda.h"
 #include "watch/events.h"
+#include "watch/mapped.h"
+#include "watch/table.h"
 
 /* Before HELD; the owner does not have the handle yet. */
 #define PINREG_FILE_PREPARING ((enum pinreg_file_state)0)
@@ -34,16 +37,24 @@ struct pinreg_file {
 	enum pinreg_shrink on_shrink;
 	_Atomic(bool) give_up; /* what is slow shall end: the owner closes */
 
-	/* under watch->lock */
-	struct pinreg_file *next;
+	/*
+	 * Under watch->lock. Who changes one of the next six calls pinreg_watch_sort(),
+	 * unless it is busy: then the end of the work does.
+	 */
 	enum pinreg_file_state state;
 	bool busy;    /* a thread works on it outside the lock */
 	bool closing; /* its owner waits for busy to end */
 	bool broken;  /* a signal came for its descriptor: ask the lease */
 	bool acked;
-	bool nudged;	 /* somebody closed or changed the inode: try now */
-	uint64_t due_ns; /* BREAKING, WAITING: when the next step is due */
-	uint64_t zeroed; /* of the last preparation, for the owner to ask */
+	bool nudged; /* somebody closed or changed the inode: try now */
+	/* BREAKING, WAITING: when the next step is due. Set while busy: the agenda sorts by it */
+	uint64_t due_ns;
+	struct pinreg_file *next; /* of all files */
+	struct pinreg_file *previous;
+	struct pinreg_place place;
+	struct pinreg_entry by_fd;
+	struct pinreg_entry by_inotify; /* while WAITING */
+	uint64_t zeroed;		/* of the last preparation, for the owner to ask */
 	uint64_t extents;
 
 	/* of the thread that has it busy */
@@ -58,7 +69,6 @@ struct pinreg_file {
 	uint64_t lost_bytes; /* zeroed since it was last held */
 	uint64_t lost_offset;
 	uint64_t found_size; /* when the lease was taken again */
-	int inotify;	     /* watch descriptor while WAITING, or -1 */
 };
 
 enum pinreg_watch_state {
@@ -87,6 +97,11 @@ struct pinreg_watch {
 	pthread_cond_t changed; /* busy ended, or the state below changed */
 	pthread_cond_t returns; /* a file is in REVALIDATE, or it is time to stop */
 	struct pinreg_file *files;
+	size_t count;
+	struct pinreg_table by_fd;	/* all files */
+	struct pinreg_table by_inotify; /* those that wait for somebody's close */
+	struct pinreg_mapped mapped;	/* those whose owner has the handle */
+	struct pinreg_agenda agenda;
 	enum pinreg_watch_state state;
 	int start_status;
 	pid_t thread_id; /* of the watcher */
@@ -115,6 +130,29 @@ void pinreg_watch_remove(struct pinreg_watch *watch, struct pinreg_file *file);
 
 /* The preparation has succeeded: HELD. With lock held. */
 void pinreg_watch_hold(struct pinreg_file *file);
+
+/* Its owner is about to have the handle: HELD for the first time. With lock held. */
+void pinreg_watch_publish(struct pinreg_file *file);
+
+/*
+ * Something about the file has changed: let who has to work on it next know. With
+ * lock held. The watcher has to be woken in addition where it may be asleep.
+ */
+void pinreg_watch_sort(struct pinreg_file *file);
+
+/*
+ * Work on a file outside of the lock, between these two: with lock held, begin
+ * gives it up and end takes it again.
+ */
+void pinreg_watch_begin_work(struct pinreg_file *file);
+void pinreg_watch_end_work(struct pinreg_file *file);
+
+/*
+ * Be nudged when somebody closes the inode, or changes it; where the system has
+ * none of that to give, its time alone brings the file back. With lock held.
+ */
+void pinreg_watch_hear_closes(struct pinreg_file *file);
+void pinreg_watch_ignore_closes(struct pinreg_file *file);
 
 /*
  * The file whose mapping has a byte of the range, or NULL. *whole: has all of

@@ -13,7 +13,7 @@
 
 #include "support/test.h"
 
-#define REGIONS_MAX 16
+#define REGIONS_MAX 1024
 
 struct fake_device fake_device;
 
