@@ -75,6 +75,8 @@ int pinreg_domain_close(struct pinreg_domain *domain)
 {
 	if (!domain)
 		return 0;
+	if (pinreg_device_inherited(&domain->device))
+		return -EPERM;
 	if (pinreg_set_count(&domain->regions) || pinreg_watch_in_use(&domain->watch))
 		return -EBUSY;
 	pinreg_watch_destroy(&domain->watch); /* first: it pushes events */
@@ -89,6 +91,8 @@ int pinreg_domain_query(struct pinreg_domain *domain, struct pinreg_domain_info 
 	if (!domain || pinreg_info_check(out, offsetof(struct pinreg_domain_info, odp)))
 		return -EINVAL;
 	struct pinreg_device *device = &domain->device;
+	if (pinreg_device_inherited(device))
+		return -EPERM;
 	struct pinreg_domain_info info = {
 		.port = device->port,
 		.odp = device->odp,
@@ -122,6 +126,8 @@ int pinreg_domain_test_odp(struct pinreg_domain *domain, struct pinreg_trust_rep
 {
 	if (!domain || pinreg_info_check(out, offsetof(struct pinreg_trust_report, mtu)))
 		return -EINVAL;
+	if (pinreg_device_inherited(&domain->device))
+		return -EPERM;
 	struct pinreg_trust_report report;
 	int status = pinreg_trust_of_device(&domain->device, &report);
 	if (!status)
@@ -131,13 +137,17 @@ int pinreg_domain_test_odp(struct pinreg_domain *domain, struct pinreg_trust_rep
 
 int pinreg_domain_event_fd(struct pinreg_domain *domain)
 {
-	return domain ? domain->events.fd : -EINVAL;
+	if (!domain)
+		return -EINVAL;
+	return pinreg_device_inherited(&domain->device) ? -EPERM : domain->events.fd;
 }
 
 int pinreg_domain_next_event(struct pinreg_domain *domain, struct pinreg_event *out)
 {
 	if (!domain || pinreg_info_check(out, offsetof(struct pinreg_event, breaker)))
 		return -EINVAL;
+	if (pinreg_device_inherited(&domain->device))
+		return -EPERM;
 	struct pinreg_event event;
 	int status = pinreg_events_pop(&domain->events, &event);
 	if (!status)
@@ -150,6 +160,8 @@ int pinreg_plan(struct pinreg_domain *domain, const void *addr, size_t length,
 {
 	if (!domain || pinreg_info_check(out, offsetof(struct pinreg_plan, granularity)))
 		return -EINVAL;
+	if (pinreg_device_inherited(&domain->device))
+		return -EPERM;
 	struct pinreg_decision decision;
 	int status = pinreg_planner_plan(&domain->device, 0, addr, length, opts, &decision);
 	if (!status)
@@ -163,6 +175,8 @@ int pinreg_region_register(struct pinreg_domain *domain, void *addr, size_t leng
 {
 	if (!domain || !out)
 		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
+	if (pinreg_device_inherited(&domain->device))
+		return pinreg_why_set(why, PINREG_REASON_FORKED, -EPERM);
 	/* a region on a leased file has to be fenced with it */
 	bool whole = false;
 	struct pinreg_file *file =
@@ -188,6 +202,8 @@ int pinreg_region_register_dmabuf(struct pinreg_domain *domain, int fd, uint64_t
 {
 	if (!domain || !out)
 		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
+	if (pinreg_device_inherited(&domain->device))
+		return pinreg_why_set(why, PINREG_REASON_FORKED, -EPERM);
 	struct pinreg_region_place place = { .device = &domain->device, .set = &domain->regions };
 	return pinreg_region_make_dmabuf(&place, fd, offset, length, opts, why, out);
 }
@@ -198,6 +214,8 @@ int pinreg_file_open(struct pinreg_domain *domain, int dirfd, const char *path,
 {
 	if (!domain)
 		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
+	if (pinreg_device_inherited(&domain->device))
+		return pinreg_why_set(why, PINREG_REASON_FORKED, -EPERM);
 	return pinreg_leased_open(&domain->watch, dirfd, path, opts, why, out);
 }
 

@@ -5,6 +5,15 @@
  * A domain is opened on an ibv_pd. It knows the device's capabilities, tests
  * on-demand paging with real data before it relies on it, and owns the event
  * queue and, once there is a leased file, the two threads of the library.
+ *
+ * fork(): domains, files and regions stay the parent's. In the child every function
+ * of the library that is given one gives -EPERM (why->reason PINREG_REASON_FORKED)
+ * and touches nothing, closing and deregistering too; the structs are the child's
+ * copy and go with it. The child has none of the library's descriptors and no
+ * mapping of a leased file, so the lease ends with the parent. It may open a domain
+ * of its own, on a device that it has opened itself. A child made in another way
+ * (vfork(), clone(2) called directly) must not call the library before it executes
+ * a program. fork() must not be called in a signal handler.
  */
 #ifndef PINREG_DOMAIN_H
 #define PINREG_DOMAIN_H

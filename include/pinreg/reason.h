@@ -66,6 +66,7 @@ enum pinreg_reason {
 	PINREG_REASON_MAP_COUNT = 125,	    /* vm.max_map_count is reached */
 	PINREG_REASON_DMABUF_MISSING = 126, /* the device cannot register dma-bufs */
 	PINREG_REASON_ODP_ATOMICS = 127,    /* needs ODP, whose atomics are not proved */
+	PINREG_REASON_FORKED = 128,	    /* the domain is the parent's: see domain.h */
 
 	/* a file was refused or lost */
 	PINREG_REASON_FILE_NOT_REGULAR = 200,

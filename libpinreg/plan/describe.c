@@ -284,6 +284,9 @@ static int say_refusal(const struct pinreg_why *why, const struct sentence *out)
 			   why->length, from, strerror(why->os_error));
 	case PINREG_REASON_FENCED:
 		return say(out, "the file is not held at the moment (its lease was broken)");
+	case PINREG_REASON_FORKED:
+		return say(out, "this process has the domain from its parent, by fork(): it must "
+				"open one of its own");
 	case PINREG_REASON_PAST_END:
 		return say(out,
 			   "0x%" PRIx64 "-0x%" PRIx64

@@ -29,6 +29,7 @@ static unsigned int memory_windows(unsigned int flags)
 int pinreg_device_init(struct pinreg_device *device)
 {
 	struct ibv_device_attr_ex attr = { .comp_mask = 0 };
+	device->epoch = pinreg_fork_epoch;
 	int status = device->sys->device_query(device->pd->context, &attr);
 
 	if (status)

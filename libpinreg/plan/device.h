@@ -14,11 +14,13 @@
 #include <pinreg/plan.h>
 
 #include "base/log.h"
+#include "sys/fork.h"
 #include "sys/sys.h"
 
 struct pinreg_device {
 	const struct pinreg_sys *sys;
 	struct pinreg_log log;
+	unsigned int epoch; /* of sys/fork.h, when it was made */
 	struct ibv_pd *pd;
 	unsigned int port;
 	enum pinreg_trust assumed; /* not UNTESTED: the caller's word for ODP */
@@ -63,6 +65,15 @@ enum pinreg_proof pinreg_device_test_read_only(struct pinreg_device *device);
 
 /* Move data through a pinned region with another iova, once for a device. */
 enum pinreg_proof pinreg_device_test_iova(struct pinreg_device *device);
+
+/*
+ * Was it made by a parent of this process? Asked first by every public function: then
+ * the locks may be taken for ever, and what the kernel would do hits the parent.
+ */
+static inline bool pinreg_device_inherited(const struct pinreg_device *device)
+{
+	return device->epoch != pinreg_fork_epoch;
+}
 
 /* Ask the device. 0, -EINVAL (no such port), or the -errno of asking. */
 int pinreg_device_init(struct pinreg_device *device);

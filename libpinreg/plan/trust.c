@@ -28,14 +28,43 @@ struct entry {
 
 /*
  * Lock order: last. It may be taken under any other lock of the library, and
- * none is taken under it; it is not held while a test runs. A forked child
- * has the findings; one forked in the middle of a test must not ask.
+ * none is taken under it; it is not held while a test runs. A fork takes it,
+ * so that a child has the findings whole.
  */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t ended; /* some test */
 	struct entry *entries;
 } cache = { .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER };
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&cache.lock);
+}
+
+static void after_fork_in_parent(void)
+{
+	pthread_mutex_unlock(&cache.lock);
+}
+
+/* Who was testing is not in the child, and nobody waits there. */
+static void after_fork_in_child(void)
+{
+	for (struct entry **place = &cache.entries; *place;) {
+		if ((*place)->running)
+			*place = (*place)->next;
+		else
+			place = &(*place)->next;
+	}
+	cache.ended = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+	pthread_mutex_unlock(&cache.lock);
+}
+
+/* Where it fails, a child that was forked at the wrong moment waits for ever. */
+static void install(void)
+{
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
 
 static int key_make(struct pinreg_device *device, uint64_t st_dev, struct key *out)
 {
@@ -71,8 +100,10 @@ static int cache_enter(const struct key *key, struct pinreg_trust_report *report
 		       struct entry **mine)
 {
 	struct entry *entry;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	int status = 1;
 
+	pthread_once(&once, install);
 	pthread_mutex_lock(&cache.lock);
 	while ((entry = *entry_find(key)) && entry->running)
 		pthread_cond_wait(&cache.ended, &cache.lock);

@@ -120,6 +120,8 @@ int pinreg_region_deregister(struct pinreg_region *region)
 {
 	if (!region)
 		return 0;
+	if (pinreg_device_inherited(region->device))
+		return -EPERM;
 	struct pinreg_region_set *set = region->set;
 	pthread_mutex_lock(&set->lock);
 	while (set->restoring == region)
@@ -137,6 +139,8 @@ int pinreg_region_keys(struct pinreg_region *region, struct pinreg_keys *out)
 {
 	if (!region || pinreg_info_check(out, offsetof(struct pinreg_keys, generation)))
 		return -EINVAL;
+	if (pinreg_device_inherited(region->device))
+		return -EPERM;
 	struct pinreg_region_set *set = region->set;
 	struct pinreg_keys keys = { .size = sizeof(keys) };
 	int status = 0;
@@ -161,6 +165,8 @@ int pinreg_region_query(struct pinreg_region *region, struct pinreg_region_info 
 {
 	if (!region || pinreg_info_check(out, offsetof(struct pinreg_region_info, live)))
 		return -EINVAL;
+	if (pinreg_device_inherited(region->device))
+		return -EPERM;
 	struct pinreg_region_info info = {
 		.method = region->decision.plan.method,
 		.granularity = region->decision.plan.granularity,
@@ -221,6 +227,8 @@ static int do_inside(struct pinreg_region *region, pinreg_piece_function *one, u
 {
 	if (!region || !within(region, offset, length))
 		return -EINVAL;
+	if (pinreg_device_inherited(region->device))
+		return -EPERM;
 	struct pinreg_stop stop = pinreg_set_stop(region->set);
 	int status = pinreg_set_enter(region->set);
 	if (status)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "pinreg_config.h"
+#include "sys/fork.h"
 #include "sys/real.h"
 
 #ifndef PINREG_HAVE_STATX_ATTR_DAX
@@ -23,19 +24,23 @@
 
 int pinreg_real_file_open(int dirfd, const char *path, int flags, mode_t mode)
 {
-	int fd = openat(dirfd, path, flags, mode);
-	return fd < 0 ? -errno : fd;
+	pinreg_fork_begin();
+	return pinreg_fork_opened(openat(dirfd, path, flags, mode));
 }
 
 int pinreg_real_file_close(int fd)
 {
-	return close(fd) ? -errno : 0;
+	pinreg_fork_begin();
+	pinreg_fork_unlist(fd); /* first: once closed, the number is anybody's */
+	int status = close(fd) ? -errno : 0;
+	pinreg_fork_end();
+	return status;
 }
 
 int pinreg_real_descriptor_copy(int fd)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return copy < 0 ? -errno : copy;
+	pinreg_fork_begin();
+	return pinreg_fork_opened(fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
 int pinreg_real_file_look(int fd, struct pinreg_file_look *out)

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "sys/fork.h"
 #include "sys/real.h"
 
 uint64_t pinreg_real_page_size(void)
@@ -13,15 +14,30 @@ uint64_t pinreg_real_page_size(void)
 	return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/*
+ * A mapping keeps the open file, and so the lease, as a descriptor does: a child must
+ * not have it. To be called between pinreg_fork_begin() and _end().
+ */
+static int keep_from_children(void *addr, uint64_t length)
+{
+	if (!madvise(addr, length, MADV_DONTFORK))
+		return 0;
+	int status = -errno;
+	munmap(addr, length);
+	return status;
+}
+
 int pinreg_real_map(int fd, uint64_t length, bool sync, void **out)
 {
 	/* MAP_SYNC is only looked at together with MAP_SHARED_VALIDATE */
 	int flags = sync ? MAP_SHARED_VALIDATE | MAP_SYNC : MAP_SHARED;
+	pinreg_fork_begin();
 	void *addr = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, fd, 0);
-	if (addr == MAP_FAILED)
-		return -errno;
-	*out = addr;
-	return 0;
+	int status = addr == MAP_FAILED ? -errno : keep_from_children(addr, length);
+	pinreg_fork_end();
+	if (!status)
+		*out = addr;
+	return status;
 }
 
 int pinreg_real_map_anonymous(uint64_t length, void **out)

@@ -3,7 +3,8 @@
  * sys.h -- the only way from the library to verbs and the operating system.
  *
  * Every function returns 0 (or a count, or a descriptor) or -errno and keeps
- * no state of its own. Tests put a table of their own into a domain: to make
+ * no state of its own, but for the list of descriptors that a forked child has to
+ * close (fork.h). Tests put a table of their own into a domain: to make
  * the n-th call fail, or to run the logic where there is no device.
  */
 #ifndef PINREG_SYS_SYS_H

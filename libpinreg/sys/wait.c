@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sys/fork.h"
 #include "sys/real.h"
 
 int pinreg_real_signal_open(int signal)
@@ -27,8 +28,8 @@ int pinreg_real_signal_open(int signal)
 	int status = pthread_sigmask(SIG_BLOCK, &set, NULL);
 	if (status)
 		return -status;
-	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? -errno : fd;
+	pinreg_fork_begin();
+	return pinreg_fork_opened(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
 int pinreg_real_signal_next(int fd, int *leased_fd)
@@ -43,8 +44,8 @@ int pinreg_real_signal_next(int fd, int *leased_fd)
 
 int pinreg_real_event_open(void)
 {
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return fd < 0 ? -errno : fd;
+	pinreg_fork_begin();
+	return pinreg_fork_opened(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 int pinreg_real_event_raise(int fd)
@@ -61,8 +62,8 @@ int pinreg_real_event_clear(int fd)
 
 int pinreg_real_inotify_open(void)
 {
-	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	return fd < 0 ? -errno : fd;
+	pinreg_fork_begin();
+	return pinreg_fork_opened(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
 }
 
 int pinreg_real_inotify_watch(int inotify, int fd)

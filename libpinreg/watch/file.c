@@ -132,6 +132,8 @@ int pinreg_file_register(struct pinreg_file *file, uint64_t offset, uint64_t len
 {
 	if (!file || !out)
 		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
+	if (pinreg_device_inherited(file->watch->device))
+		return pinreg_why_set(why, PINREG_REASON_FORKED, -EPERM);
 	struct pinreg_prepared *prepared = &file->prepared;
 	struct pinreg_region_opts known;
 	if (offset >= prepared->length || length > prepared->length - offset) {
@@ -164,6 +166,8 @@ int pinreg_file_ack(struct pinreg_file *file)
 {
 	if (!file)
 		return -EINVAL;
+	if (pinreg_device_inherited(file->watch->device))
+		return -EPERM;
 	pthread_mutex_lock(&file->watch->lock);
 	bool wake = file->state == PINREG_FILE_BREAKING;
 	file->acked = wake;
@@ -178,6 +182,8 @@ int pinreg_file_query(struct pinreg_file *file, struct pinreg_file_info *out)
 {
 	if (!file || pinreg_info_check(out, offsetof(struct pinreg_file_info, dax)))
 		return -EINVAL;
+	if (pinreg_device_inherited(file->watch->device))
+		return -EPERM;
 	const struct pinreg_prepared *prepared = &file->prepared;
 	struct pinreg_file_info info = {
 		.addr = prepared->addr,
@@ -202,6 +208,8 @@ int pinreg_file_close(struct pinreg_file *file)
 {
 	if (!file)
 		return 0;
+	if (pinreg_device_inherited(file->watch->device))
+		return -EPERM;
 	if (pinreg_set_count(&file->regions))
 		return -EBUSY;
 	struct pinreg_watch *watch = file->watch;

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_fork.c -- what a child has of its parent's files, and what it may do.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "domain.h"
+#include "support/hooks.h"
+#include "support/test.h"
+
+#define ROOM 512
+
+extern char **environ;
+
+/*
+ * In a child. What fails there leaves the case as it does in the parent, and ends the
+ * process with another status than 0.
+ */
+static pid_t fork_flushed(void)
+{
+	fflush(NULL);
+	pid_t child = fork();
+	test_ok(child);
+	if (!child)
+		alarm(30); /* it must not wait for ever, whatever it waits for */
+	return child;
+}
+
+static uint64_t now_ms(void)
+{
+	return pinreg_sys_real.now_ns() / 1000000;
+}
+
+/* Which descriptors are open? */
+static void look_at_descriptors(bool open[ROOM])
+{
+	for (int fd = 0; fd < ROOM; fd++)
+		open[fd] = fcntl(fd, F_GETFD) >= 0;
+}
+
+static void fork__child_has_none_of_the_descriptors(void **state)
+{
+	(void)state;
+	bool before[ROOM], with[ROOM], in_child[ROOM];
+	struct pinreg_backing *backing = NULL;
+	unsigned int ours = 0;
+	hooks_files();
+	/* the one of the memory map stays open in a process */
+	test_ok(pinreg_backing_query(before, sizeof(before), &backing));
+	pinreg_backing_free(backing);
+	look_at_descriptors(before);
+	struct pinreg_domain *domain = hooks_domain(0);
+	struct pinreg_file *file = hooks_open(domain, hooks_a);
+	struct pinreg_region *region = hooks_register(file);
+	look_at_descriptors(with);
+	for (int fd = 0; fd < ROOM; fd++)
+		ours += with[fd] && !before[fd];
+	assert_true(ours >= 5); /* the file, its directory, and what the watcher sleeps on */
+
+	pid_t child = fork_flushed();
+	if (!child) {
+		look_at_descriptors(in_child);
+		assert_memory_equal(in_child, before, sizeof(before));
+		_exit(0);
+	}
+	assert_int_equal(host_wait(child), 0);
+	look_at_descriptors(in_child); /* and the parent has them all */
+	assert_memory_equal(in_child, with, sizeof(with));
+	test_ok(pinreg_region_deregister(region));
+	test_ok(pinreg_file_close(file));
+	host_domain_close(domain);
+	look_at_descriptors(in_child);
+	assert_memory_equal(in_child, before, sizeof(before));
+}
+
+static void refuse_everything(struct pinreg_domain *domain, struct pinreg_file *file,
+			      struct pinreg_region *region)
+{
+	struct pinreg_domain_info info = { .size = sizeof(info) };
+	struct pinreg_trust_report report = { .size = sizeof(report) };
+	struct pinreg_event event = { .size = sizeof(event) };
+	struct pinreg_plan plan = { .size = sizeof(plan) };
+	struct pinreg_file_info file_info = { .size = sizeof(file_info) };
+	struct pinreg_keys keys = { .size = sizeof(keys) };
+	struct pinreg_region_info region_info = { .size = sizeof(region_info) };
+	struct pinreg_file *other = NULL;
+	struct pinreg_region *more = NULL;
+	struct pinreg_why why;
+	assert_int_equal(pinreg_domain_query(domain, &info), -EPERM);
+	assert_int_equal(pinreg_domain_test_odp(domain, &report), -EPERM);
+	assert_int_equal(pinreg_domain_event_fd(domain), -EPERM);
+	assert_int_equal(pinreg_domain_next_event(domain, &event), -EPERM);
+	assert_int_equal(pinreg_plan(domain, &plan, sizeof(plan), NULL, &plan), -EPERM);
+	assert_int_equal(pinreg_region_register(domain, &plan, sizeof(plan), NULL, &why, &more),
+			 -EPERM);
+	assert_int_equal(why.reason, PINREG_REASON_FORKED);
+	assert_int_equal(pinreg_region_register_dmabuf(domain, 0, 0, 4096, NULL, &why, &more),
+			 -EPERM);
+	assert_int_equal(why.reason, PINREG_REASON_FORKED);
+	assert_int_equal(pinreg_file_open(domain, AT_FDCWD, hooks_b, &hooks_cache_ok, &why, &other),
+			 -EPERM);
+	assert_int_equal(why.reason, PINREG_REASON_FORKED);
+	assert_int_equal(pinreg_file_register(file, 0, 0, NULL, &why, &more), -EPERM);
+	assert_int_equal(why.reason, PINREG_REASON_FORKED);
+	assert_int_equal(pinreg_file_query(file, &file_info), -EPERM);
+	assert_int_equal(pinreg_file_ack(file), -EPERM);
+	assert_int_equal(pinreg_region_keys(region, &keys), -EPERM);
+	assert_int_equal(pinreg_region_query(region, &region_info), -EPERM);
+	assert_int_equal(pinreg_region_commit(region, 0, 4096), -EPERM);
+	assert_int_equal(pinreg_region_refresh(region, 0, 4096), -EPERM);
+	assert_int_equal(pinreg_region_deregister(region), -EPERM);
+	assert_int_equal(pinreg_file_close(file), -EPERM);
+	assert_int_equal(pinreg_domain_close(domain), -EPERM);
+	assert_null(other);
+	assert_null(more);
+}
+
+/* The calls that would reach the parent's device or lease. */
+static _Atomic(unsigned int) reached;
+
+static int count_deregister(struct ibv_mr *mr)
+{
+	atomic_fetch_add(&reached, 1);
+	return fake_device_sys()->mr_deregister(mr);
+}
+
+static int count_lease_get(int fd, int *type)
+{
+	atomic_fetch_add(&reached, 1);
+	return pinreg_sys_real.lease_get(fd, type);
+}
+
+static void fork__child_may_touch_nothing(void **state)
+{
+	(void)state;
+	struct pinreg_event event;
+	hooks = (struct pinreg_sys){ .mr_deregister = count_deregister,
+				     .lease_get = count_lease_get };
+	hooks_files();
+	struct pinreg_domain *domain = hooks_domain(0);
+	struct pinreg_file *file = hooks_open(domain, hooks_a);
+	struct pinreg_region *region = hooks_register(file);
+	pid_t child = fork_flushed();
+	if (!child) {
+		unsigned int before = atomic_load(&reached);
+		refuse_everything(domain, file, region);
+		assert_int_equal(atomic_load(&reached), before);
+		_exit(0);
+	}
+	assert_int_equal(host_wait(child), 0);
+	/* nothing has happened to the lease: it is broken and comes back */
+	assert_int_equal(host_run("exec 9>>'%s'", hooks_a), 0);
+	host_expect(domain, PINREG_EVENT_BREAK, &event);
+	host_expect(domain, PINREG_EVENT_FENCED, &event);
+	host_expect(domain, PINREG_EVENT_RESTORED, &event);
+	test_ok(pinreg_region_deregister(region));
+	test_ok(pinreg_file_close(file));
+	host_domain_close(domain);
+}
+
+static void use_a_file(struct pinreg_domain *domain, const char *path)
+{
+	struct pinreg_event event;
+	struct pinreg_file *file = hooks_open(domain, path);
+	struct pinreg_region *region = hooks_register(file);
+	assert_int_equal(host_run("exec 9>>'%s'", path), 0);
+	host_expect(domain, PINREG_EVENT_BREAK, &event);
+	host_expect(domain, PINREG_EVENT_FENCED, &event);
+	host_expect(domain, PINREG_EVENT_RESTORED, &event);
+	test_ok(pinreg_region_deregister(region));
+	test_ok(pinreg_file_close(file));
+}
+
+static void fork__child_opens_a_domain_of_its_own(void **state)
+{
+	(void)state;
+	struct pinreg_domain_info info = { .size = sizeof(info) };
+	hooks_files();
+	struct pinreg_domain *domain = hooks_domain(0);
+	struct pinreg_file *file = hooks_open(domain, hooks_a);
+	pid_t child = fork_flushed();
+	if (!child) {
+		struct pinreg_domain *own = hooks_domain(0);
+		use_a_file(own, hooks_b);
+		pid_t grandchild = fork_flushed();
+		if (!grandchild) {
+			assert_int_equal(pinreg_domain_query(own, &info), -EPERM);
+			assert_int_equal(pinreg_domain_query(domain, &info), -EPERM);
+			_exit(0);
+		}
+		assert_int_equal(host_wait(grandchild), 0);
+		use_a_file(own, hooks_b);
+		test_ok(pinreg_domain_close(own));
+		_exit(0);
+	}
+	assert_int_equal(host_wait(child), 0);
+	test_ok(pinreg_domain_query(domain, &info));
+	test_ok(pinreg_file_close(file));
+	host_domain_close(domain);
+}
+
+/* ---- the owner is killed, and a child of his lives on ---- */
+
+static void own_and_fork(int tell)
+{
+	struct pinreg_domain *domain = hooks_domain(0);
+	hooks_register(hooks_open(domain, hooks_a));
+	pid_t child = fork_flushed();
+	if (!child) {
+		sleep(25);
+		_exit(0);
+	}
+	assert_int_equal(write(tell, &child, sizeof(child)), sizeof(child));
+	pause();
+}
+
+static void fork__lease_ends_with_a_killed_parent(void **state)
+{
+	(void)state;
+	int told[2];
+	pid_t child;
+	hooks_files();
+	test_ok(pipe2(told, O_CLOEXEC));
+	pid_t owner = fork_flushed();
+	if (!owner) {
+		own_and_fork(told[1]);
+		_exit(1);
+	}
+	assert_int_equal(read(told[0], &child, sizeof(child)), sizeof(child));
+	kill(owner, SIGKILL);
+	assert_int_equal(host_wait(owner), 128 + SIGKILL);
+	test_ok(kill(child, 0));
+	/* a lease that is still there makes an opener wait, and this one not even begin */
+	int fd = open(hooks_a, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	int error = errno;
+	kill(child, SIGKILL);
+	if (fd < 0)
+		fail_msg("the file cannot be opened: %s", strerror(error));
+	test_ok(fcntl(fd, F_SETLEASE, F_WRLCK)); /* nobody has it, mapped or open */
+	close(fd);
+}
+
+/* ---- a fork at any moment ---- */
+
+static _Atomic(bool) enough;
+
+static void *fork_on_and_on(void *count)
+{
+	while (!atomic_load(&enough)) {
+		pid_t child = fork();
+		if (!child)
+			_exit(0);
+		test_ok(child);
+		assert_int_equal(host_wait(child), 0);
+		++*(unsigned int *)count;
+	}
+	return NULL;
+}
+
+static void fork__while_leases_are_broken(void **state)
+{
+	(void)state;
+	enum { BREAKS = 40 };
+	struct pinreg_event event;
+	unsigned int forks = 0;
+	uint64_t longest = 0;
+	pthread_t thread;
+	hooks_files();
+	struct pinreg_domain *domain = hooks_domain(1);
+	struct pinreg_file *file = hooks_open(domain, hooks_a);
+	struct pinreg_region *region = hooks_register(file);
+	pthread_create(&thread, NULL, fork_on_and_on, &forks);
+	for (unsigned int i = 0; i < BREAKS; i++) {
+		int writer = host_start("exec 9>>'%s'", hooks_a);
+		host_expect(domain, PINREG_EVENT_BREAK, &event);
+		host_expect(domain, PINREG_EVENT_FENCED, &event);
+		if (event.held_up_ns > longest)
+			longest = event.held_up_ns;
+		assert_int_equal(host_wait(writer), 0);
+		host_expect(domain, PINREG_EVENT_RESTORED, &event);
+		assert_int_equal(event.generation, i + 2);
+	}
+	atomic_store(&enough, true);
+	pthread_join(thread, NULL);
+	printf("%u forks, %u breaks, held up for %.3f ms at most\n", forks, BREAKS,
+	       (double)longest / 1e6);
+	assert_true(forks > BREAKS);
+	test_ok(pinreg_region_deregister(region));
+	test_ok(pinreg_file_close(file));
+	host_domain_close(domain);
+}
+
+static void *test_odp(void *domain)
+{
+	struct pinreg_trust_report report = { .size = sizeof(report) };
+	test_ok(pinreg_domain_test_odp(domain, &report));
+	return NULL;
+}
+
+static struct pinreg_domain *untested_domain(void)
+{
+	static struct pinreg_sys table;
+	struct pinreg_domain *domain = NULL;
+	struct pinreg_device device;
+	table = pinreg_sys_real;
+	table.device_query = fake_device_sys()->device_query;
+	table.port_query = fake_device_sys()->port_query;
+	table.mr_register = fake_device_sys()->mr_register;
+	table.mr_deregister = fake_device_sys()->mr_deregister;
+	table.loop_open = fake_device_sys()->loop_open;
+	table.loop_write = fake_device_sys()->loop_write;
+	table.loop_read = fake_device_sys()->loop_read;
+	table.loop_close = fake_device_sys()->loop_close;
+	fake_device_use(&device);
+	test_ok(pinreg_domain_open_with(&table, device.pd, NULL, &domain));
+	return domain;
+}
+
+/* The thread that tests is not in the child: who asks there must not wait for it. */
+static void fork__in_the_middle_of_a_data_test(void **state)
+{
+	(void)state;
+	pthread_t thread;
+	fake_device_reset();
+	fake_device.attr.orig_attr.max_mr_size = UINT64_MAX;
+	fake_device.open_us = 300000;
+	struct pinreg_domain *domain = untested_domain();
+	uint64_t begun = now_ms();
+	pthread_create(&thread, NULL, test_odp, domain);
+	hooks_nap(100);
+	pid_t child = fork_flushed();
+	assert_true(child || now_ms() - begun < 300);
+	if (!child) {
+		test_odp(untested_domain());
+		_exit(0);
+	}
+	assert_int_equal(host_wait(child), 0);
+	pthread_join(thread, NULL);
+	test_ok(pinreg_domain_close(domain));
+}
+
+/* ---- programs ---- */
+
+/* The number of descriptors that an executed program has. */
+static unsigned int descriptors_of_a_program(void)
+{
+	static char *const arguments[] = { "sh", "-c", "ls /proc/self/fd | wc -l", NULL };
+	posix_spawn_file_actions_t actions;
+	char text[16] = "";
+	int out[2];
+	pid_t program;
+	test_ok(pipe2(out, O_CLOEXEC));
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+	assert_int_equal(posix_spawn(&program, "/bin/sh", &actions, NULL, arguments, environ), 0);
+	posix_spawn_file_actions_destroy(&actions);
+	close(out[1]);
+	assert_int_equal(host_wait(program), 0);
+	assert_true(read(out[0], text, sizeof(text) - 1) > 0);
+	close(out[0]);
+	return (unsigned int)atoi(text);
+}
+
+static void spawn__program_has_none_of_the_descriptors(void **state)
+{
+	(void)state;
+	hooks_files();
+	unsigned int before = descriptors_of_a_program();
+	assert_true(before >= 3);
+	struct pinreg_domain *domain = hooks_domain(0);
+	struct pinreg_file *file = hooks_open(domain, hooks_a);
+	struct pinreg_region *region = hooks_register(file);
+	assert_int_equal(descriptors_of_a_program(), before);
+	test_ok(pinreg_region_deregister(region));
+	test_ok(pinreg_file_close(file));
+	host_domain_close(domain);
+}
+
+static const struct CMUnitTest cases[] = {
+	cmocka_unit_test(fork__child_has_none_of_the_descriptors),
+	cmocka_unit_test(fork__child_may_touch_nothing),
+	cmocka_unit_test(fork__child_opens_a_domain_of_its_own),
+	cmocka_unit_test(fork__lease_ends_with_a_killed_parent),
+	cmocka_unit_test(fork__while_leases_are_broken),
+	cmocka_unit_test(fork__in_the_middle_of_a_data_test),
+	cmocka_unit_test(spawn__program_has_none_of_the_descriptors),
+};
+
+TEST_MAIN(cases)
