@@ -4,8 +4,9 @@
  *
  *   BREAK     somebody else wants the file; stop using it, then
  *             pinreg_file_ack(), or be fenced at deadline_ns
- *   FENCED    all keys of the file are dead and the lease is released; its
- *             memory must not be touched: it may be gone (SIGBUS)
+ *   FENCED    all keys of the file are dead and the lease is released; at its
+ *             addresses there is memory of nobody now: what is stored there
+ *             reaches no file, and is gone when the file is back
  *   RESTORED  held again, same address, new keys, generation + 1
  *   LOST      it will not come back; close it
  */

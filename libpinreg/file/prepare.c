@@ -7,6 +7,7 @@
 
 #include "base/why.h"
 #include "file/flags.h"
+#include "file/range.h"
 #include "file/preparing.h"
 #include "file/verify.h"
 
@@ -102,22 +103,6 @@ static int make_whole(struct pinreg_preparing *work)
 	return status ? status : sync_and_verify(work);
 }
 
-static int map_whole(struct pinreg_preparing *work)
-{
-	struct pinreg_prepared *file = work->file;
-	int status = -EOPNOTSUPP;
-	if (file->dax)
-		status = work->sys->map(file->fd, file->length, true, &file->addr);
-	file->map_sync = !status;
-	if (status == -EOPNOTSUPP || status == -EINVAL)
-		status = work->sys->map(file->fd, file->length, false, &file->addr);
-	if (status)
-		return pinreg_preparing_failed(work, "mmap", status);
-	status = work->sys->persist_open(file->fd, file->addr, file->length, file->map_sync,
-					 &file->persist);
-	return status ? pinreg_preparing_failed(work, "libpmem2", status) : 0;
-}
-
 int pinreg_prepared_prepare(struct pinreg_prepared *file, struct pinreg_tenure *tenure,
 			    struct pinreg_why *why)
 {
@@ -139,8 +124,8 @@ int pinreg_prepared_prepare(struct pinreg_prepared *file, struct pinreg_tenure *
 	file->zeroed_offset = 0;
 	if (!unchanged(&work))
 		status = make_whole(&work);
-	if (!status && !file->addr)
-		status = map_whole(&work);
+	if (!status)
+		status = pinreg_range_file(file, why);
 	/* the last steps may have taken long */
 	if (!status)
 		status = pinreg_tenure_check(tenure, why);

@@ -12,6 +12,7 @@
 #include "base/why.h"
 #include "file/flags.h"
 #include "file/look.h"
+#include "file/range.h"
 
 static int open_for_use(struct pinreg_prepared *file, const struct pinreg_file_opts *opts,
 			struct pinreg_why *why)
@@ -116,10 +117,7 @@ int pinreg_prepared_check_path(struct pinreg_prepared *file)
 void pinreg_prepared_close(struct pinreg_prepared *file)
 {
 	const struct pinreg_sys *sys = file->device->sys;
-	if (file->persist)
-		sys->persist_close(file->persist);
-	if (file->addr)
-		sys->unmap(file->addr, file->length);
+	pinreg_range_free(file);
 	if (file->created && !pinreg_prepared_check_path(file))
 		sys->file_unlink(file->dirfd, file->path);
 	else

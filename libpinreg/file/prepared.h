@@ -33,7 +33,9 @@ struct pinreg_prepared {
 	void *progress_context;
 	uint64_t st_dev;
 	uint64_t inode;
-	void *addr;	   /* NULL until mapped */
+	void *addr;	   /* NULL until it was mapped once; see file/range.h */
+	uint64_t reserved; /* bytes there that are ours, whatever is mapped */
+	bool mapped;	   /* the file is there now, or may be */
 	uint64_t length;   /* to be mapped, bytes */
 	uint64_t size;	   /* of the file, after the last preparation */
 	uint64_t old_size; /* before it grew; UINT64_MAX: it did not */
@@ -69,8 +71,8 @@ int pinreg_prepared_open(struct pinreg_prepared *file, struct pinreg_device *dev
 int pinreg_prepared_reopen(struct pinreg_prepared *file, struct pinreg_why *why);
 
 /*
- * Allocate, zero what is a hole or unwritten, sync, verify, map (the first
- * time). A file that was prepared before and whose size and block map are still
+ * Allocate, zero what is a hole or unwritten, sync, verify, map where it is
+ * not mapped. A file that was prepared before and whose size and block map are still
  * the same is only verified. ASSUMPTIONS: tenure is of the lease on file->fd; why is not NULL. 0,
  * or -errno with *why (PINREG_REASON_FILE_TAKEN: pinreg_tenure_check() said
  * so). What was done stays until pinreg_prepared_undo().

@@ -15,29 +15,48 @@ uint64_t pinreg_real_page_size(void)
 }
 
 /*
- * A mapping keeps the open file, and so the lease, as a descriptor does: a child must
- * not have it. To be called between pinreg_fork_begin() and _end().
+ * At addr in place of what is there, or, where that is NULL, anywhere. A mapping keeps
+ * the open file, and so the lease, as a descriptor does: a child must not have it.
  */
-static int keep_from_children(void *addr, uint64_t length)
+static int map_for_us(void *addr, uint64_t length, int flags, int fd, void **out)
 {
-	if (!madvise(addr, length, MADV_DONTFORK))
-		return 0;
-	int status = -errno;
-	munmap(addr, length);
+	int status = 0;
+	if (addr)
+		flags |= MAP_FIXED;
+	pinreg_fork_begin();
+	void *got = mmap(addr, length, PROT_READ | PROT_WRITE, flags, fd, 0);
+	if (got == MAP_FAILED)
+		status = -errno;
+	else if (madvise(got, length, MADV_DONTFORK) && fd >= 0)
+		status = -errno; /* memory of nobody does no harm in a child */
+	if (status && got != MAP_FAILED && !addr)
+		munmap(got, length);
+	pinreg_fork_end();
+	if (!status)
+		*out = got;
 	return status;
+}
+
+/* MAP_SYNC is only looked at together with MAP_SHARED_VALIDATE */
+static int shared(bool sync)
+{
+	return sync ? MAP_SHARED_VALIDATE | MAP_SYNC : MAP_SHARED;
 }
 
 int pinreg_real_map(int fd, uint64_t length, bool sync, void **out)
 {
-	/* MAP_SYNC is only looked at together with MAP_SHARED_VALIDATE */
-	int flags = sync ? MAP_SHARED_VALIDATE | MAP_SYNC : MAP_SHARED;
-	pinreg_fork_begin();
-	void *addr = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, fd, 0);
-	int status = addr == MAP_FAILED ? -errno : keep_from_children(addr, length);
-	pinreg_fork_end();
-	if (!status)
-		*out = addr;
-	return status;
+	return map_for_us(NULL, length, shared(sync), fd, out);
+}
+
+int pinreg_real_map_over(int fd, void *addr, uint64_t length, bool sync)
+{
+	return map_for_us(addr, length, shared(sync), fd, &addr);
+}
+
+int pinreg_real_map_nobody(void *addr, uint64_t length)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	return map_for_us(addr, length, flags, -1, &addr);
 }
 
 int pinreg_real_map_anonymous(uint64_t length, void **out)

@@ -60,6 +60,8 @@ int pinreg_real_device_can_dax(uint64_t device);
 int pinreg_real_file_generation(int fd, uint64_t *out);
 uint64_t pinreg_real_page_size(void);
 int pinreg_real_map(int fd, uint64_t length, bool sync, void **out);
+int pinreg_real_map_over(int fd, void *addr, uint64_t length, bool sync);
+int pinreg_real_map_nobody(void *addr, uint64_t length);
 int pinreg_real_map_anonymous(uint64_t length, void **out);
 int pinreg_real_map_shared_read_only(uint64_t length, void **out);
 int pinreg_real_unmap(void *addr, uint64_t length);

@@ -156,6 +156,9 @@ struct pinreg_sys {
 	/* mappings */
 	uint64_t (*page_size)(void); /* of ordinary pages, bytes */
 	int (*map)(int fd, uint64_t length, bool sync, void **out);
+	/* in place of what is mapped at addr, in one step: the file, or memory that is nobody's */
+	int (*map_over)(int fd, void *addr, uint64_t length, bool sync);
+	int (*map_nobody)(void *addr, uint64_t length);
 	int (*map_anonymous)(uint64_t length, void **out);
 	int (*map_shared_read_only)(uint64_t length, void **out); /* of a nameless file */
 	int (*unmap)(void *addr, uint64_t length);

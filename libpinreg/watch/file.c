@@ -126,6 +126,23 @@ int pinreg_leased_open(struct pinreg_watch *watch, int dirfd, const char *path,
 	return 0;
 }
 
+/*
+ * Was it away since? Then a plan, or a refusal, may have been made for nobody's
+ * memory. generation: from before the plan.
+ */
+static bool was_away(struct pinreg_file *file, uint64_t generation, bool registered)
+{
+	if (pinreg_set_generation(&file->regions) != generation)
+		return true;
+	/* it was linked while the file was there, and that is the same while still */
+	if (registered)
+		return false;
+	if (pinreg_set_enter_to_add(&file->regions))
+		return true;
+	pinreg_set_leave(&file->regions);
+	return false;
+}
+
 int pinreg_file_register(struct pinreg_file *file, uint64_t offset, uint64_t length,
 			 const struct pinreg_region_opts *opts, struct pinreg_why *why,
 			 struct pinreg_region **out)
@@ -150,6 +167,7 @@ int pinreg_file_register(struct pinreg_file *file, uint64_t offset, uint64_t len
 	int status = pinreg_set_enter_to_add(&file->regions);
 	if (status)
 		return pinreg_why_set(why, PINREG_REASON_FENCED, status);
+	uint64_t generation = pinreg_set_generation(&file->regions);
 	pinreg_set_leave(&file->regions);
 	struct pinreg_region_place place = {
 		.device = file->watch->device,
@@ -158,8 +176,15 @@ int pinreg_file_register(struct pinreg_file *file, uint64_t offset, uint64_t len
 		.st_dev = prepared->st_dev,
 	};
 	pinreg_prepared_test_odp(prepared);
-	return pinreg_region_make(&place, (char *)prepared->addr + offset,
-				  length ? length : prepared->length - offset, opts, why, out);
+	struct pinreg_region *region = NULL;
+	status =
+		pinreg_region_make(&place, (char *)prepared->addr + offset,
+				   length ? length : prepared->length - offset, opts, why, &region);
+	if (was_away(file, generation, !status) && !pinreg_region_deregister(region))
+		return pinreg_why_set(why, PINREG_REASON_FENCED, -EAGAIN);
+	if (!status)
+		*out = region;
+	return status;
 }
 
 int pinreg_file_ack(struct pinreg_file *file)

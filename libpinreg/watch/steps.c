@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/why.h"
+#include "file/range.h"
 
 #define MS ((uint64_t)1000000)
 #define BACKOFF_FIRST (2 * MS)
@@ -130,6 +131,8 @@ static void fence(struct pinreg_file *file)
 		fence_again(file, status);
 		return;
 	}
+	/* who still stores there stores into nobody's memory */
+	pinreg_range_nobody(&file->prepared);
 	if (file->lose) {
 		pinreg_steps_lose(file, &file->lost_why);
 		return;

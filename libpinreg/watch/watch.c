@@ -238,7 +238,7 @@ struct pinreg_file *pinreg_watch_find(struct pinreg_watch *watch, uint64_t addr,
 	struct pinreg_file *file = pinreg_mapped_before(&watch->mapped, addr + length);
 	if (file) {
 		uint64_t start = (uintptr_t)file->prepared.addr;
-		uint64_t end = start + file->prepared.length;
+		uint64_t end = start + file->prepared.reserved;
 		*whole = addr >= start && addr + length <= end;
 		if (addr >= end)
 			file = NULL;

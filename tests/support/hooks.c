@@ -63,6 +63,10 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	HOOK(file_flags_set);
 	HOOK(device_can_dax);
 	HOOK(map);
+	HOOK(map_over);
+	HOOK(map_nobody);
+	HOOK(maps_begin);
+	HOOK(maps_end);
 	HOOK(persist_open);
 	HOOK(cpus);
 	HOOK(lease_get);
