@@ -35,6 +35,15 @@ static int plan_dmabuf(struct pinreg_device *device, uint64_t offset, uint64_t l
 		plan->why.limit = device->max_mr_size;
 		return -E2BIG;
 	}
+	uint64_t page = device->sys->page_size();
+	if (input.granularity == PINREG_GRANULARITY_PAGE &&
+	    (offset % page || length % page || input.iova % page)) {
+		pinreg_why_set(&plan->why, PINREG_REASON_UNALIGNED, -EINVAL);
+		plan->why.addr = offset;
+		plan->why.length = length;
+		plan->why.limit = page;
+		return -EINVAL;
+	}
 	plan->method = PINREG_METHOD_DMABUF;
 	plan->access = input.access;
 	plan->addr = offset;

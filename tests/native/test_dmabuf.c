@@ -201,12 +201,18 @@ static void dmabuf__bad_ranges_and_options(void **state)
 	struct pinreg_region_opts pin = { .size = sizeof(pin), .method = PINREG_METHOD_PIN };
 	struct pinreg_region_opts odd = { .size = sizeof(odd), .access = IBV_ACCESS_REMOTE_WRITE };
 	struct pinreg_region_opts good = { .size = sizeof(good), .method = PINREG_METHOD_DMABUF };
+	struct pinreg_region_opts pages = {
+		.size = sizeof(pages),
+		.granularity = PINREG_GRANULARITY_PAGE,
+	};
 	struct pinreg_region *region;
 	refused(on, fd, 0, 0, NULL, -EINVAL, PINREG_REASON_BAD_RANGE);
 	refused(on, fd, UINT64_MAX - 4095, 8192, NULL, -EINVAL, PINREG_REASON_BAD_RANGE);
 	refused(on, fd, 0, (1u << 20) + 1, NULL, -E2BIG, PINREG_REASON_TOO_LONG);
 	refused(on, fd, 0, 4096, &pin, -EINVAL, PINREG_REASON_BAD_OPTION);
 	refused(on, fd, 0, 4096, &odd, -EINVAL, PINREG_REASON_BAD_OPTION);
+	refused(on, fd, 0, 4097, &pages, -EINVAL, PINREG_REASON_UNALIGNED);
+	refused(on, fd, 512, 4096, &pages, -EINVAL, PINREG_REASON_UNALIGNED);
 	refused(on, -1, 0, 4096, NULL, -EBADF, PINREG_REASON_VERBS);
 	assert_int_equal(asked.calls, 0);
 	assert_int_equal(pinreg_region_register_dmabuf(NULL, fd, 0, 1, NULL, NULL, &region),
