@@ -54,16 +54,25 @@ static int carry_out(struct pinreg_region *region, struct pinreg_why *why)
 	return status;
 }
 
-static struct pinreg_region *new_region(const struct pinreg_region_place *place)
+/* 0 and *out, or -errno with *why. */
+static int new_region(const struct pinreg_region_place *place, struct pinreg_why *why,
+		      struct pinreg_region **out)
 {
 	struct pinreg_region *region = calloc(1, sizeof(*region));
 	if (!region)
-		return NULL;
+		return pinreg_why_call(why, PINREG_REASON_VERBS, "calloc", -ENOMEM);
+	int status = place->device->sys->random(&region->id, sizeof(region->id));
+	if (status) {
+		free(region);
+		return pinreg_why_call(why, PINREG_REASON_VERBS, "getrandom", status);
+	}
+	region->id += !region->id;
 	region->device = place->device;
 	region->set = place->set;
 	region->persist = place->persist;
 	region->dmabuf = -1;
-	return region;
+	*out = region;
+	return 0;
 }
 
 static void free_region(struct pinreg_region *region)
@@ -94,11 +103,12 @@ int pinreg_region_make(const struct pinreg_region_place *place, void *addr, uint
 		       const struct pinreg_region_opts *opts, struct pinreg_why *why,
 		       struct pinreg_region **out)
 {
-	struct pinreg_region *region = new_region(place);
-	if (!region)
-		return pinreg_why_call(why, PINREG_REASON_VERBS, "calloc", -ENOMEM);
-	int status = pinreg_planner_plan(place->device, place->st_dev, addr, length, opts,
-					 &region->decision);
+	struct pinreg_region *region;
+	int status = new_region(place, why, &region);
+	if (status)
+		return status;
+	status = pinreg_planner_plan(place->device, place->st_dev, addr, length, opts,
+				     &region->decision);
 	if (!status)
 		return finish(region, why, out);
 	free_region(region);
@@ -109,9 +119,10 @@ int pinreg_region_make_dmabuf(const struct pinreg_region_place *place, int fd, u
 			      uint64_t length, const struct pinreg_region_opts *opts,
 			      struct pinreg_why *why, struct pinreg_region **out)
 {
-	struct pinreg_region *region = new_region(place);
-	if (!region)
-		return pinreg_why_call(why, PINREG_REASON_VERBS, "calloc", -ENOMEM);
+	struct pinreg_region *region;
+	int status = new_region(place, why, &region);
+	if (status)
+		return status;
 	pinreg_region_plan_dmabuf(region, fd, offset, length, opts);
 	return finish(region, why, out);
 }

@@ -18,6 +18,7 @@ struct pinreg_region {
 	struct pinreg_decision decision; /* what was decided and done */
 	struct pinreg_shadow *shadow;	 /* of STAGED, else NULL */
 	int dmabuf;			 /* of DMABUF, our own descriptor, else -1 */
+	uint64_t id;			 /* for peers: random, never 0, the same for life */
 	/* under set->lock */
 	struct ibv_mr *mr; /* NULL while fenced */
 	struct pinreg_region *next;

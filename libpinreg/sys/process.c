@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,6 +69,17 @@ int pinreg_real_boot_id(char out[PINREG_BOOT_ID])
 uid_t pinreg_real_user_id(void)
 {
 	return geteuid();
+}
+
+int pinreg_real_random(void *out, size_t length)
+{
+	ssize_t got;
+	do
+		got = getrandom(out, length, 0);
+	while (got < 0 && errno == EINTR); /* only before the machine has had any */
+	if (got < 0)
+		return -errno;
+	return (size_t)got == length ? 0 : -EIO;
 }
 
 static void set_of(sigset_t *set, int signal)

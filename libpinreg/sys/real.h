@@ -86,6 +86,7 @@ int pinreg_real_process_start(pid_t process, uint64_t *ticks);
 int pinreg_real_process_namespace(uint64_t *out);
 int pinreg_real_boot_id(char out[PINREG_BOOT_ID]);
 uid_t pinreg_real_user_id(void);
+int pinreg_real_random(void *out, size_t length);
 int pinreg_real_signals_block(int signal, sigset_t *before);
 int pinreg_real_signals_restore(int signal, const sigset_t *before);
 int pinreg_real_signal_open(int signal);

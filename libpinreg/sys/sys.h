@@ -191,7 +191,8 @@ struct pinreg_sys {
 	int (*process_start)(pid_t process, uint64_t *ticks); /* since boot; -ESRCH: not there */
 	int (*process_namespace)(uint64_t *out);	      /* of process numbers */
 	int (*boot_id)(char out[PINREG_BOOT_ID]);
-	uid_t (*user_id)(void); /* effective */
+	uid_t (*user_id)(void);			 /* effective */
+	int (*random)(void *out, size_t length); /* up to 256 bytes that nobody guesses */
 	/*
 	 * For who holds a lease without the watcher: keep signal and SIGIO from the
 	 * calling thread; later take away those that came, and restore the mask.

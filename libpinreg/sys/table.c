@@ -72,6 +72,7 @@ const struct pinreg_sys pinreg_sys_real = {
 	.process_namespace = pinreg_real_process_namespace,
 	.boot_id = pinreg_real_boot_id,
 	.user_id = pinreg_real_user_id,
+	.random = pinreg_real_random,
 	.signals_block = pinreg_real_signals_block,
 	.signals_restore = pinreg_real_signals_restore,
 	.signal_open = pinreg_real_signal_open,

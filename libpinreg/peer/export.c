@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * export.c -- the descriptor of a region.
+ */
+#include <errno.h>
+
+#include <pinreg/descriptor.h>
+
+#include "base/opts.h"
+#include "plan/policy.h"
+#include "region/region.h"
+
+static unsigned int remote_access(unsigned int access)
+{
+	static const struct {
+		unsigned int verbs;
+		unsigned int remote;
+	} bits[] = {
+		{ IBV_ACCESS_REMOTE_WRITE, PINREG_REMOTE_WRITE },
+		{ IBV_ACCESS_REMOTE_READ, PINREG_REMOTE_READ },
+		{ IBV_ACCESS_REMOTE_ATOMIC, PINREG_REMOTE_ATOMIC },
+		{ PINREG_ACCESS_FLUSH_GLOBAL, PINREG_REMOTE_FLUSH_GLOBAL },
+		{ PINREG_ACCESS_FLUSH_PERSISTENT, PINREG_REMOTE_FLUSH_PERSISTENT },
+	};
+	unsigned int remote = 0;
+	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
+		if (access & bits[i].verbs)
+			remote |= bits[i].remote;
+	return remote;
+}
+
+/* All but the key and its generation. 0 or -EACCES. */
+static int describe_place(const struct pinreg_region *region, struct pinreg_descriptor *out)
+{
+	const struct pinreg_plan *plan = &region->decision.plan;
+	*out = (struct pinreg_descriptor){
+		.size = sizeof(*out),
+		.method = plan->method,
+		.granularity = plan->granularity,
+		.access = remote_access(plan->access),
+		.id = region->id,
+		.addr = pinreg_region_iova(region),
+		.length = plan->length,
+		.mtu = plan->method == PINREG_METHOD_ODP ? plan->why.mtu : 0,
+	};
+	return out->access ? 0 : -EACCES;
+}
+
+int pinreg_region_describe(struct pinreg_region *region, struct pinreg_descriptor *out)
+{
+	struct pinreg_keys keys = { .size = sizeof(keys) };
+	struct pinreg_descriptor it;
+	if (!region || pinreg_info_check(out, offsetof(struct pinreg_descriptor, mtu)))
+		return -EINVAL;
+	int status = describe_place(region, &it);
+	if (!status)
+		status = pinreg_region_keys(region, &keys);
+	if (status)
+		return status;
+	it.addr = keys.addr;
+	it.length = keys.length;
+	it.generation = keys.generation;
+	it.rkey = keys.rkey;
+	pinreg_info_write(out, &it, sizeof(it));
+	return 0;
+}
+
+int pinreg_region_export(struct pinreg_region *region, void *out, size_t room)
+{
+	struct pinreg_descriptor it = { .size = sizeof(it) };
+	int status = pinreg_region_describe(region, &it);
+	return status ? status : pinreg_descriptor_export(&it, out, room);
+}
+
+int pinreg_region_export_revoked(struct pinreg_region *region, uint64_t generation,
+				 unsigned int gone, void *out, size_t room)
+{
+	struct pinreg_descriptor it;
+	if (!region || generation > pinreg_set_generation(region->set))
+		return -EINVAL;
+	int status = describe_place(region, &it);
+	if (status)
+		return status;
+	it.generation = generation;
+	it.flags = PINREG_DESCRIPTOR_REVOKED | (gone ? PINREG_DESCRIPTOR_GONE : 0);
+	return pinreg_descriptor_export(&it, out, room);
+}
