@@ -34,6 +34,18 @@ static int set_defaults(struct pinreg_domain_opts *opts)
 	return opts->odp_trust > PINREG_TRUST_FULL ? -EINVAL : 0;
 }
 
+static int open_events(struct pinreg_domain *domain, const struct pinreg_domain_opts *opts)
+{
+	struct pinreg_events *events = &domain->events;
+	int status = pinreg_events_init(events, domain->device.sys, !opts->on_event);
+	if (status)
+		return status;
+	status = pinreg_caller_start(&domain->caller, events, opts->on_event, opts->event_context);
+	if (status)
+		pinreg_events_destroy(events);
+	return status;
+}
+
 int pinreg_domain_open_with(const struct pinreg_sys *sys, struct ibv_pd *pd,
 			    const struct pinreg_domain_opts *opts, struct pinreg_domain **out)
 {
@@ -53,7 +65,7 @@ int pinreg_domain_open_with(const struct pinreg_sys *sys, struct ibv_pd *pd,
 	};
 	int status = pinreg_device_init(&domain->device);
 	if (!status)
-		status = pinreg_events_init(&domain->events, sys);
+		status = open_events(domain, &known);
 	if (status) {
 		free(domain);
 		return status;
@@ -77,9 +89,12 @@ int pinreg_domain_close(struct pinreg_domain *domain)
 		return 0;
 	if (pinreg_device_inherited(&domain->device))
 		return -EPERM;
+	if (pinreg_caller_inside(&domain->events))
+		return -EDEADLK;
 	if (pinreg_set_count(&domain->regions) || pinreg_watch_in_use(&domain->watch))
 		return -EBUSY;
 	pinreg_watch_destroy(&domain->watch); /* first: it pushes events */
+	pinreg_caller_stop(&domain->caller);
 	pinreg_events_destroy(&domain->events);
 	pinreg_set_destroy(&domain->regions);
 	free(domain);
@@ -139,7 +154,9 @@ int pinreg_domain_event_fd(struct pinreg_domain *domain)
 {
 	if (!domain)
 		return -EINVAL;
-	return pinreg_device_inherited(&domain->device) ? -EPERM : domain->events.fd;
+	if (pinreg_device_inherited(&domain->device))
+		return -EPERM;
+	return domain->caller.function ? -EBUSY : domain->events.fd;
 }
 
 int pinreg_domain_next_event(struct pinreg_domain *domain, struct pinreg_event *out)
@@ -148,6 +165,8 @@ int pinreg_domain_next_event(struct pinreg_domain *domain, struct pinreg_event *
 		return -EINVAL;
 	if (pinreg_device_inherited(&domain->device))
 		return -EPERM;
+	if (domain->caller.function)
+		return -EBUSY;
 	struct pinreg_event event;
 	int status = pinreg_events_pop(&domain->events, &event);
 	if (!status)

@@ -7,6 +7,7 @@
 
 #include "plan/device.h"
 #include "region/set.h"
+#include "watch/caller.h"
 #include "watch/watch.h"
 
 struct pinreg_domain {
@@ -14,6 +15,7 @@ struct pinreg_domain {
 	struct pinreg_region_set regions; /* those that are not on a file */
 	struct pinreg_events events;
 	struct pinreg_watch watch;
+	struct pinreg_caller caller;
 };
 
 /* pinreg_domain_open() on another system table. For tests. */

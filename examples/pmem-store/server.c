@@ -81,7 +81,7 @@ static void on_break(struct server *server, const struct pinreg_event *event)
 
 	pmem_shut(&server->store.pmem);
 	drained_ms = QUIESCE_MS - ms_until(event->deadline_ns);
-	pinreg_file_ack(event->file); /* first let go, then talk */
+	pinreg_file_ack(event->file, event->generation); /* first let go, then talk */
 	say("BREAK: %s (generation %llu); drained after %.3f ms",
 	    who[event->breaker <= PINREG_BREAKER_WRITER ? event->breaker : 0],
 	    (unsigned long long)event->generation, drained_ms);
@@ -117,6 +117,15 @@ static void on_lost(struct server *server, const struct pinreg_event *event)
 	give_up(server, 1);
 }
 
+/* FENCED follows; what was stored meanwhile may be in somebody else's way. */
+static void on_lease_lost(const struct pinreg_event *event)
+{
+	char sentence[512];
+
+	pinreg_why_describe(&event->why, sentence, sizeof(sentence));
+	complain("LEASE LOST: %s", sentence);
+}
+
 static void handle_file_events(struct server *server)
 {
 	struct pinreg_event event = { .size = sizeof(event) };
@@ -137,6 +146,12 @@ static void handle_file_events(struct server *server)
 			break;
 		case PINREG_EVENT_LOST:
 			on_lost(server, &event);
+			break;
+		case PINREG_EVENT_LEASE_LOST:
+			on_lease_lost(&event);
+			break;
+		case PINREG_EVENT_DEVICE: /* neither was asked for */
+		case PINREG_EVENT_ADMITTED:
 			break;
 		}
 	}

@@ -4,7 +4,8 @@
  *
  * A domain is opened on an ibv_pd. It knows the device's capabilities, tests
  * on-demand paging with real data before it relies on it, and owns the event
- * queue and, once there is a leased file, the two threads of the library.
+ * queue and, once there is a leased file, the two threads of the library. A
+ * third one it has where events are to be given to a function.
  *
  * fork(): domains, files and regions stay the parent's. In the child every function
  * of the library that is given one gives -EPERM (why->reason PINREG_REASON_FORKED)
@@ -30,6 +31,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 struct pinreg_domain;
+struct pinreg_event;
 
 /* How far on-demand paging may be relied on at a given path MTU. */
 enum pinreg_trust {
@@ -52,6 +54,19 @@ enum pinreg_log_level {
  */
 typedef void pinreg_log_function(void *context, enum pinreg_log_level level, const char *line);
 
+/*
+ * Called with one event of the domain, in a thread of the library that does
+ * nothing else and has all signals blocked; one call after the other, in their
+ * order. *event is of the call. It may call the library: acknowledge the break,
+ * register, open its file, close it; what it does not end in time is not waited
+ * for, see deadline_ns. Only pinreg_domain_close() of its own domain it cannot
+ * call.
+ */
+typedef void pinreg_event_function(void *context, const struct pinreg_event *event);
+
+/* quiesce_ms: the fence comes at once, with or without an ack. */
+#define PINREG_QUIESCE_NONE (~0u)
+
 /* NULL, or fields left 0, mean the defaults. */
 struct pinreg_domain_opts {
 	size_t size;		     /* sizeof(struct pinreg_domain_opts) */
@@ -63,6 +78,8 @@ struct pinreg_domain_opts {
 	pinreg_log_function *log;    /* default: nothing is logged */
 	void *log_context;
 	uint64_t pin_budget; /* bytes that regions of this domain may pin; 0: no budget */
+	pinreg_event_function *on_event; /* default: pinreg_domain_next_event() gives them */
+	void *event_context;
 };
 
 /* What the device, the port and the limits are. Sizes in bytes. */
@@ -110,6 +127,7 @@ struct pinreg_trust_report {
  *   -EINVAL  pd or out is NULL, or opts holds something unknown (a port the
  *            device does not have, a signal that is not real-time);
  *   -ENOMEM  no memory;
+ *   -EAGAIN  on_event is set, and no thread can be started;
  *   another -errno of querying the device.
  * Ownership: the caller closes *out with pinreg_domain_close().
  * Thread: any. Since: 0.1
@@ -120,8 +138,9 @@ int pinreg_domain_open(struct ibv_pd *pd, const struct pinreg_domain_opts *opts,
 /*
  * pinreg_domain_close -- end the domain and its threads. NULL does nothing.
  *
- * Return: 0, or -EBUSY while regions or files of the domain are open; the
- * domain then stays as it was.
+ * Waits for a call of on_event that is under way.
+ * Return: 0, -EBUSY while regions or files of the domain are open, or -EDEADLK
+ * from within on_event; the domain then stays as it was.
  * Thread: once, with no other call on the domain under way. Since: 0.1
  */
 int pinreg_domain_close(struct pinreg_domain *domain);

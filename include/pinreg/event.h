@@ -2,13 +2,20 @@
 /*
  * event.h -- what the owner of a file must know.
  *
- *   BREAK     somebody else wants the file; stop using it, then
- *             pinreg_file_ack(), or be fenced at deadline_ns
- *   FENCED    all keys of the file are dead and the lease is released; at its
- *             addresses there is memory of nobody now: what is stored there
- *             reaches no file, and is gone when the file is back
- *   RESTORED  held again, same address, new keys, generation + 1
- *   LOST      it will not come back; close it
+ *   BREAK       somebody else wants the file; stop using it, then
+ *               pinreg_file_ack(), or be fenced at deadline_ns
+ *   LEASE_LOST  the lease was gone before the fence: others may have had the
+ *               file while keys still worked; FENCED follows
+ *   FENCED      all keys of the file are dead and the lease is released; at its
+ *               addresses there is memory of nobody now: what is stored there
+ *               reaches no file, and is gone when the file is back
+ *   RESTORED    held again, same address, new keys, generation + 1
+ *   LOST        it will not come back; close it
+ *   ADMITTED    a reader was let in to a sealed file; its keys stay
+ *   DEVICE      of the RDMA device, not of a file
+ *
+ * The owner takes them by pinreg_domain_next_event(), or has a function called
+ * (opts->on_event of pinreg_domain_open()).
  */
 #ifndef PINREG_EVENT_H
 #define PINREG_EVENT_H
@@ -29,6 +36,9 @@ enum pinreg_event_type {
 	PINREG_EVENT_FENCED = 2,
 	PINREG_EVENT_RESTORED = 3,
 	PINREG_EVENT_LOST = 4,
+	PINREG_EVENT_LEASE_LOST = 5,
+	PINREG_EVENT_DEVICE = 6,
+	PINREG_EVENT_ADMITTED = 7,
 };
 
 /* Who broke the lease, as far as the kernel tells. */
@@ -38,11 +48,20 @@ enum pinreg_breaker {
 	PINREG_BREAKER_WRITER = 2, /* opened for writing, or truncated */
 };
 
+/* What became of the device. */
+enum pinreg_device_event {
+	PINREG_DEVICE_NONE = 0,
+	PINREG_DEVICE_PORT_DOWN = 1, /* connections over it fail; regions stay */
+	PINREG_DEVICE_PORT_UP = 2,
+	PINREG_DEVICE_FATAL = 3,   /* it has stopped; close everything on it */
+	PINREG_DEVICE_REMOVED = 4, /* it is gone; close everything on it */
+};
+
 struct pinreg_event {
 	size_t size; /* set by the caller */
 	enum pinreg_event_type type;
-	struct pinreg_file *file;
-	uint64_t generation; /* of the file, after the event */
+	struct pinreg_file *file; /* NULL: DEVICE */
+	uint64_t generation;	  /* of the file, after the event; of a BREAK: to acknowledge */
 	enum pinreg_breaker breaker;
 	uint64_t deadline_ns;	/* BREAK: CLOCK_MONOTONIC time of the fence */
 	uint64_t held_up_ns;	/* FENCED: from noticing the break to the release */
@@ -53,13 +72,18 @@ struct pinreg_event {
 				   nothing before */
 	uint64_t zeroed_offset; /* RESTORED: the first of them */
 	unsigned int missed;	/* events of this file dropped before this one */
-	struct pinreg_why why;	/* LOST: the reason */
+	struct pinreg_why why;	/* LOST, LEASE_LOST: the reason */
+	uint64_t length;	/* RESTORED: bytes that are served now */
+	unsigned int replaced;	/* RESTORED: 1: another inode, to which the path leads now */
+	enum pinreg_device_event device; /* DEVICE */
+	unsigned int port;		 /* DEVICE: which one; 0: all of it */
 };
 
 /*
  * pinreg_domain_event_fd -- a descriptor that polls readable while events wait.
  * Return: the descriptor, which belongs to the domain and must not be read or
- * closed, or -EINVAL for NULL. Thread: any. Since: 0.1
+ * closed; -EINVAL for NULL, -EBUSY where the domain calls a function for its
+ * events. Thread: any. Since: 0.1
  */
 int pinreg_domain_event_fd(struct pinreg_domain *domain);
 
@@ -68,15 +92,22 @@ int pinreg_domain_event_fd(struct pinreg_domain *domain);
  *
  * out: set out->size before the call. Never blocks.
  * Return: 0, -EAGAIN if there is none, -EINVAL for a NULL argument or an
- * unknown size. Thread: any. Since: 0.1
+ * unknown size, -EBUSY where the domain calls a function for its events.
+ * Thread: any. Since: 0.1
  */
 int pinreg_domain_next_event(struct pinreg_domain *domain, struct pinreg_event *out);
 
 /*
- * pinreg_event_name -- "break", "fenced", "restored" or "lost".
- * Thread: any. Since: 0.1
+ * pinreg_event_name -- "break", "fenced", "restored", "lost", "lease-lost",
+ * "device" or "admitted". Thread: any. Since: 0.1
  */
 const char *pinreg_event_name(enum pinreg_event_type type);
+
+/*
+ * pinreg_device_event_name -- "port-down", "port-up", "fatal" or "removed".
+ * Thread: any. Since: 0.1
+ */
+const char *pinreg_device_event_name(enum pinreg_device_event event);
 
 #pragma GCC visibility pop
 

@@ -133,10 +133,13 @@ int pinreg_file_register(struct pinreg_file *file, uint64_t offset, uint64_t len
 
 /*
  * pinreg_file_ack -- after a BREAK: we have drained, fence now.
+ *
+ * generation: of that BREAK. An ack for another one does nothing: it is of a break
+ * that is over.
  * Return: 0 (also where there is no break to answer), or -EINVAL for NULL.
  * Thread: any. Since: 0.1
  */
-int pinreg_file_ack(struct pinreg_file *file);
+int pinreg_file_ack(struct pinreg_file *file, uint64_t generation);
 
 /*
  * pinreg_file_query -- state, address, length, generation, what was prepared.
@@ -147,8 +150,9 @@ int pinreg_file_query(struct pinreg_file *file, struct pinreg_file_info *out);
 /*
  * pinreg_file_close -- unmap, release the lease, close. NULL does nothing.
  *
- * Events of the file that were not fetched are dropped. The file keeps its
- * size and content.
+ * Events of the file that were not fetched are dropped, and a call of on_event
+ * with one of them is waited for, but not in that call itself. The file keeps
+ * its size and content.
  * Return: 0, or -EBUSY while regions are registered on it; the file then
  * stays as it was.
  * Thread: once, with no other call on the file under way. Since: 0.1

@@ -7,10 +7,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+
+#include "base/thread.h"
 
 #define THREADS_MAX 64
 
@@ -132,20 +133,15 @@ static void *run(void *argument)
 /* Start threads 1 .. threads - 1. How many there are now. */
 static unsigned int start_workers(struct shift *shift, struct worker *workers)
 {
-	sigset_t all, before;
 	unsigned int started = 0;
-	/* the application's signals are for its own threads */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (started + 1 < shift->threads) {
 		struct worker *worker = &workers[started];
 		*worker = (struct worker){ .shift = shift, .index = started + 1 };
 		/* without it the others do its part */
-		if (pthread_create(&worker->thread, NULL, run, worker))
+		if (pinreg_thread_start(&worker->thread, "pinreg-crew", run, worker))
 			break;
 		started++;
 	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return started;
 }
 

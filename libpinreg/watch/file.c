@@ -11,6 +11,7 @@
 #include "file/options.h"
 #include "file/recover.h"
 #include "region/region.h"
+#include "watch/caller.h"
 #include "watch/file.h"
 
 /* From here on the watcher takes it through its states, unless it was taken. */
@@ -187,16 +188,19 @@ int pinreg_file_register(struct pinreg_file *file, uint64_t offset, uint64_t len
 	return status;
 }
 
-int pinreg_file_ack(struct pinreg_file *file)
+int pinreg_file_ack(struct pinreg_file *file, uint64_t generation)
 {
 	if (!file)
 		return -EINVAL;
 	if (pinreg_device_inherited(file->watch->device))
 		return -EPERM;
 	pthread_mutex_lock(&file->watch->lock);
-	bool wake = file->state == PINREG_FILE_BREAKING;
-	file->acked = wake;
-	pinreg_watch_sort(file);
+	bool wake = file->state == PINREG_FILE_BREAKING &&
+		    generation == pinreg_set_generation(&file->regions);
+	if (wake) {
+		file->acked = true;
+		pinreg_watch_sort(file);
+	}
 	pthread_mutex_unlock(&file->watch->lock);
 	if (wake)
 		pinreg_watch_wake(file->watch);
@@ -239,7 +243,7 @@ int pinreg_file_close(struct pinreg_file *file)
 		return -EBUSY;
 	struct pinreg_watch *watch = file->watch;
 	pinreg_watch_remove(watch, file);
-	pinreg_events_drop(watch->events, file);
+	pinreg_events_drop(watch->events, file, pinreg_caller_inside(watch->events));
 	pinreg_guard_end(&file->guard, &file->prepared);
 	watch->device->sys->lease_release(file->prepared.fd);
 	pinreg_prepared_close(&file->prepared);

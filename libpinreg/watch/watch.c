@@ -5,13 +5,17 @@
 #include "watch/watch.h"
 
 #include <errno.h>
-#include <signal.h>
 
+#include <pinreg/domain.h>
+
+#include "base/thread.h"
 #include "watch/threads.h"
 
 void pinreg_watch_init(struct pinreg_watch *watch, struct pinreg_device *device,
 		       struct pinreg_events *events, unsigned int quiesce_ms, int signal)
 {
+	if (quiesce_ms == PINREG_QUIESCE_NONE)
+		quiesce_ms = 0;
 	*watch = (struct pinreg_watch){
 		.device = device,
 		.events = events,
@@ -46,20 +50,6 @@ static int open_sources(struct pinreg_watch *watch)
 	return watch->inotify_fd < 0 ? watch->inotify_fd : 0;
 }
 
-/* The application's signals must never be taken by a thread of ours. */
-static int create_thread(pthread_t *thread, void *(*run)(void *), struct pinreg_watch *watch,
-			 const char *name)
-{
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int status = pthread_create(thread, NULL, run, watch);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!status)
-		pthread_setname_np(*thread, name);
-	return -status;
-}
-
 /* With lock held; gives it up. */
 static void join(struct pinreg_watch *watch, pthread_t thread)
 {
@@ -72,7 +62,7 @@ static void join(struct pinreg_watch *watch, pthread_t thread)
 static int start_watcher(struct pinreg_watch *watch)
 {
 	watch->start_status = -EINPROGRESS;
-	int status = create_thread(&watch->watcher, pinreg_watcher_run, watch, "pinreg");
+	int status = pinreg_thread_start(&watch->watcher, "pinreg", pinreg_watcher_run, watch);
 	if (status)
 		return status;
 	while (watch->start_status == -EINPROGRESS)
@@ -100,8 +90,8 @@ static int start(struct pinreg_watch *watch)
 	if (!status)
 		status = start_watcher(watch);
 	if (!status) {
-		status = create_thread(&watch->returner, pinreg_returner_run, watch,
-				       "pinreg-return");
+		status = pinreg_thread_start(&watch->returner, "pinreg-return", pinreg_returner_run,
+					     watch);
 		if (status)
 			stop(watch, false);
 	}

@@ -54,7 +54,9 @@ struct pinreg_file {
 	struct pinreg_place place;
 	struct pinreg_entry by_fd;
 	struct pinreg_entry by_inotify; /* while WAITING */
-	uint64_t zeroed;		/* of the last preparation, for the owner to ask */
+
+	struct pinreg_event_line events; /* under events->lock */
+	uint64_t zeroed;		 /* of the last preparation, for the owner to ask */
 	uint64_t extents;
 
 	/* of the thread that has it busy */

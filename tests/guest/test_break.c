@@ -53,7 +53,7 @@ static void break__truncate_while_a_peer_writes(void **state)
 		int breaker = host_start_truncate(leased.path, 8192);
 		host_expect(rdma_domain(NULL), PINREG_EVENT_BREAK, &event);
 		assert_int_equal(event.breaker, PINREG_BREAKER_WRITER);
-		test_ok(pinreg_file_ack(leased.file));
+		test_ok(pinreg_file_ack(leased.file, event.generation));
 		host_expect(rdma_domain(NULL), PINREG_EVENT_FENCED, &event);
 		printf("%s: held up for %.3f ms after %u writes\n", leased_mounts[i],
 		       (double)event.held_up_ns / 1e6, writer.writes);

@@ -43,7 +43,7 @@ static void late_store__on_dax(void **state)
 				   "cmp '%s' '%s.before'",
 				   leased.path, leased.path, leased.path, leased.path, leased.path);
 		host_expect(rdma_domain(NULL), PINREG_EVENT_BREAK, &event);
-		test_ok(pinreg_file_ack(leased.file));
+		test_ok(pinreg_file_ack(leased.file, event.generation));
 		host_expect(rdma_domain(NULL), PINREG_EVENT_FENCED, &event);
 		memset(leased.memory, 0xee, LENGTH);
 		assert_int_equal(leased.memory[LENGTH - 1], 0xee);

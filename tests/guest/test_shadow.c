@@ -133,7 +133,7 @@ static void staged__shows_the_file_of_now_after_a_return(void **state)
 				       " status=none",
 				       leased.path);
 		host_expect(rdma_domain(NULL), PINREG_EVENT_BREAK, &event);
-		test_ok(pinreg_file_ack(leased.file));
+		test_ok(pinreg_file_ack(leased.file, event.generation));
 		host_expect(rdma_domain(NULL), PINREG_EVENT_FENCED, &event);
 		assert_int_equal(pinreg_region_commit(leased.region, 0, 1), -EAGAIN);
 		assert_int_equal(pinreg_region_refresh(leased.region, 0, 1), -EAGAIN);

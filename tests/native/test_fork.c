@@ -114,7 +114,7 @@ static void refuse_everything(struct pinreg_domain *domain, struct pinreg_file *
 	assert_int_equal(pinreg_file_register(file, 0, 0, NULL, &why, &more), -EPERM);
 	assert_int_equal(why.reason, PINREG_REASON_FORKED);
 	assert_int_equal(pinreg_file_query(file, &file_info), -EPERM);
-	assert_int_equal(pinreg_file_ack(file), -EPERM);
+	assert_int_equal(pinreg_file_ack(file, 1), -EPERM);
 	assert_int_equal(pinreg_region_keys(region, &keys), -EPERM);
 	assert_int_equal(pinreg_region_query(region, &region_info), -EPERM);
 	assert_int_equal(pinreg_region_commit(region, 0, 4096), -EPERM);

@@ -299,7 +299,7 @@ static void commit__is_finished_while_draining(void **state)
 	test_ok(pinreg_region_commit(seen.region, 0, LENGTH));
 	assert_int_equal(note_no_more(), PIECES);
 	host_expect(domain, PINREG_EVENT_BREAK, &event);
-	test_ok(pinreg_file_ack(seen.file));
+	test_ok(pinreg_file_ack(seen.file, event.generation));
 	host_expect(domain, PINREG_EVENT_FENCED, &event);
 	host_expect(domain, PINREG_EVENT_RESTORED, &event);
 	assert_int_equal(host_wait(seen.opener), 0);

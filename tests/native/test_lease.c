@@ -149,7 +149,7 @@ static void lease__ack_ends_the_quiesce_time(void **state)
 	/* draining: the keys still work, and what arrived can be made durable */
 	keys_of(&scene);
 	test_ok(pinreg_region_commit(scene.region, 0, LENGTH));
-	test_ok(pinreg_file_ack(scene.file));
+	test_ok(pinreg_file_ack(scene.file, event.generation));
 	host_expect(scene.domain, PINREG_EVENT_FENCED, &event);
 	assert_true(event.held_up_ns < 2000000000);
 	assert_int_equal(host_wait(reader), 0);

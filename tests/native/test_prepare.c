@@ -303,7 +303,7 @@ static void refused__options(void **state)
 	assert_int_equal(pinreg_file_open(domain, AT_FDCWD, path, NULL, NULL, NULL), -EINVAL);
 	assert_int_equal(pinreg_file_open(NULL, AT_FDCWD, path, NULL, NULL, &file), -EINVAL);
 	assert_int_equal(pinreg_file_query(NULL, NULL), -EINVAL);
-	assert_int_equal(pinreg_file_ack(NULL), -EINVAL);
+	assert_int_equal(pinreg_file_ack(NULL, 1), -EINVAL);
 	assert_int_equal(pinreg_file_close(NULL), 0);
 	assert_int_equal(pinreg_domain_close(NULL), 0);
 

@@ -14,6 +14,7 @@
 
 struct pinreg_sys hooks;
 pinreg_log_function *hooks_log;
+pinreg_event_function *hooks_on_event;
 char hooks_a[256], hooks_b[256];
 
 #define HOOK(member)                                                                               \
@@ -82,6 +83,7 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 		.quiesce_ms = quiesce_ms,
 		.odp_trust = PINREG_TRUST_FULL,
 		.log = hooks_log,
+		.on_event = hooks_on_event,
 	};
 	return pinreg_domain_open_with(table, device.pd, &opts, domain);
 }

@@ -13,7 +13,8 @@
 
 /* Set what is to be replaced, before hooks_domain(). */
 extern struct pinreg_sys hooks;
-extern pinreg_log_function *hooks_log; /* or NULL */
+extern pinreg_log_function *hooks_log;	      /* or NULL */
+extern pinreg_event_function *hooks_on_event; /* or NULL; its context is NULL */
 
 int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain);
 struct pinreg_domain *hooks_domain(unsigned int quiesce_ms);
