@@ -47,9 +47,16 @@ bool pinreg_tenure_whole(struct pinreg_tenure *tenure)
 	return true;
 }
 
+static bool may_insist(const struct pinreg_tenure *tenure)
+{
+	if (!tenure->insist || tenure->break_ns == UINT64_MAX)
+		return tenure->insist;
+	return tenure->sys->now_ns() - tenure->whole_ns < tenure->break_ns / 4;
+}
+
 int pinreg_tenure_check(struct pinreg_tenure *tenure, struct pinreg_why *why)
 {
-	if (!atomic_load(tenure->give_up) && pinreg_tenure_whole(tenure))
+	if (!atomic_load(tenure->give_up) && (pinreg_tenure_whole(tenure) || may_insist(tenure)))
 		return 0;
 	return pinreg_why_set(why, PINREG_REASON_FILE_TAKEN, -EBUSY);
 }

@@ -24,6 +24,7 @@ struct pinreg_tenure {
 	int fd;
 	uint64_t whole_ns;	      /* when it was last seen whole */
 	uint64_t break_ns;	      /* lease-break-time; UINT64_MAX: never */
+	bool insist;		      /* go on for a while although somebody waits */
 	const _Atomic(bool) *give_up; /* our own thread waits: its owner closes */
 };
 
@@ -39,7 +40,8 @@ bool pinreg_tenure_whole(struct pinreg_tenure *tenure);
 
 /*
  * Between two pieces of slow work on the file: shall it end here, for somebody
- * waits? 0, or -EBUSY with *why.
+ * waits? 0, or -EBUSY with *why. Who insists goes on for a quarter of
+ * lease-break-time; what is left of it is for letting the other one in.
  */
 int pinreg_tenure_check(struct pinreg_tenure *tenure, struct pinreg_why *why);
 

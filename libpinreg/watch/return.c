@@ -7,6 +7,9 @@
 #include "base/why.h"
 #include "watch/steps.h"
 
+/* Returns in a row that end because somebody waits. */
+#define GIVEN_UP_AT_MOST 4
+
 /* What this preparation zeroed adds to what interrupted ones did. */
 static void count_lost(struct pinreg_file *file)
 {
@@ -87,10 +90,25 @@ static int revalidate(struct pinreg_file *file, struct pinreg_why *why)
 	return status;
 }
 
+/*
+ * Somebody who opens the file again and again, each time before it was back, would
+ * keep us away for ever. So some returns are given up for him, and the next one is
+ * finished first: he waits for that once, and then for an ordinary fence.
+ */
+static void insist(struct pinreg_file *file)
+{
+	file->tenure.insist = file->given_up >= GIVEN_UP_AT_MOST;
+	if (file->tenure.insist)
+		pinreg_log(&file->watch->device->log, PINREG_LOG_INFO,
+			   "%s: %u returns were given up, this one is finished whoever waits",
+			   file->prepared.path, file->given_up);
+}
+
 /* It did not work. The watcher fences what was registered, and lets go. */
 static void hand_back(struct pinreg_file *file, const struct pinreg_why *why)
 {
 	file->owner_knows = false;
+	file->given_up++;
 	file->lose = why->reason != PINREG_REASON_FILE_TAKEN;
 	file->lost_why = *why;
 	pthread_mutex_lock(&file->watch->lock);
@@ -104,10 +122,12 @@ void pinreg_return(struct pinreg_file *file)
 	struct pinreg_watch *watch = file->watch;
 	struct pinreg_why why = { 0 };
 	uint64_t old_size = file->prepared.size;
+	insist(file);
 	if (revalidate(file, &why)) {
 		hand_back(file, &why);
 		return;
 	}
+	file->given_up = 0;
 	pinreg_set_open(&file->regions);
 	pthread_mutex_lock(&watch->lock);
 	pinreg_watch_hold(file);

@@ -68,7 +68,8 @@ struct pinreg_file {
 	uint64_t noticed_ns;
 	uint64_t released_ns;
 	uint64_t backoff_ns;
-	uint64_t lost_bytes; /* zeroed since it was last held */
+	unsigned int given_up; /* returns since it was last held */
+	uint64_t lost_bytes;   /* zeroed since it was last held */
 	uint64_t lost_offset;
 	uint64_t found_size; /* when the lease was taken again */
 };
