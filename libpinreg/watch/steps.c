@@ -210,6 +210,9 @@ static void try_again(struct pinreg_file *file)
 static void take_step(struct pinreg_file *file)
 {
 	enum pinreg_file_state state = file->state;
+	/* inotify tells of a close before the kernel has ended it: the next tries come soon */
+	if (state == PINREG_FILE_WAITING && file->nudged)
+		file->backoff_ns = BACKOFF_FIRST;
 	file->nudged = false;
 	file->broken = false;
 	pinreg_watch_begin_work(file);

@@ -171,6 +171,38 @@ static void fence__of_another_file_while_one_returns(void **state)
 	assert_true(status == -EAGAIN || keys.generation == 2);
 }
 
+/* ---- who has closed, but not quite ---- */
+
+static unsigned int leases_taken;
+
+/* The first time that it could be had again he is not quite gone. */
+static int take_not_yet(int fd, int signal, pid_t thread)
+{
+	int status = pinreg_sys_real.lease_take(fd, signal, thread);
+	if (status || ++leases_taken != 2)
+		return status;
+	pinreg_sys_real.lease_release(fd);
+	return -EAGAIN;
+}
+
+static void restored__soon_after_a_long_stay(void **state)
+{
+	(void)state;
+	hooks = (struct pinreg_sys){ .lease_take = take_not_yet };
+	struct pinreg_domain *domain = hooks_domain(1);
+	struct pinreg_event event;
+	hooks_files();
+	hooks_register(hooks_open(domain, hooks_a));
+	int writer = host_start("exec 9>>'%s'; sleep 2.2", hooks_a);
+	host_expect(domain, PINREG_EVENT_BREAK, &event);
+	host_expect(domain, PINREG_EVENT_FENCED, &event);
+	assert_int_equal(host_wait(writer), 0);
+	uint64_t left = pinreg_sys_real.now_ns();
+	host_expect(domain, PINREG_EVENT_RESTORED, &event);
+	/* and not a second, which is what the tries are apart by then */
+	assert_true(pinreg_sys_real.now_ns() - left < 500000000);
+}
+
 static unsigned int zeros;
 
 /* ---- what a return reports ---- */
@@ -320,6 +352,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(fence__while_a_commit_is_slow),
 	cmocka_unit_test(fence__of_another_file_while_a_commit_is_slow),
 	cmocka_unit_test(fence__of_another_file_while_one_returns),
+	cmocka_unit_test(restored__soon_after_a_long_stay),
 	cmocka_unit_test(restored__counts_an_interrupted_return),
 	cmocka_unit_test(watcher__second_try_after_a_failed_start),
 	cmocka_unit_test(watcher__started_once_by_many),

@@ -71,6 +71,7 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	HOOK(persist_open);
 	HOOK(cpus);
 	HOOK(lease_get);
+	HOOK(lease_take);
 	HOOK(lease_break_ns);
 	HOOK(file_sync);
 	HOOK(file_zero);
