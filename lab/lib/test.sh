@@ -3,15 +3,21 @@
 
 TEST_KERNELS=(7.2 7.2-odpfix 6.12 6.1)
 TEST_GUEST_SECONDS=1800
+TEST_AT_ONCE=1
+TEST_RUNNING=() # kernels of the guests side by side, the oldest first
+TEST_SHELLS=()  # and the shells that boot them
 
 test_usage() {
 	cat <<-'EOF'
-	Usage: lab test [NAME...] [--kernel K]...
+	Usage: lab test [NAME...] [--kernel K]... [--at-once N]
 
 	Builds this checkout and runs its tests: those labelled native on this machine, those
 	labelled guest in a guest of each kernel K (default: 7.2, 7.2-odpfix, 6.12 and 6.1), those
 	labelled lab on this machine again, where they boot guests of their own. NAME is a regular
 	expression; only tests that match one of them run, and only the parts that have such tests.
+
+	  --at-once N  so many kernels' guests side by side (default 1), each with two CPUs; what
+	               they print comes kernel by kernel, when each has ended
 
 	A test that is skipped without being expected in tests/skips.txt counts as failed. The last
 	line is "N passed, N failed, N skipped".
@@ -43,30 +49,78 @@ test_here() {
 	results_read "$1" "$dir"
 }
 
-# test_guest LABEL: tests in a guest of that kernel
-test_guest() {
+# test_boot LABEL: tests in a guest of that kernel; leaves the guest's status
+test_boot() {
 	local dir=$TEST_DIR/$1 status=0 start=$SECONDS
-	mkdir -p "$dir"
 	guest_reset
 	G_KERNEL=$1
-	G_TIMEOUT=$TEST_GUEST_SECONDS
+	G_TIMEOUT=$((TEST_GUEST_SECONDS * TEST_AT_ONCE))
 	G_PMEM=$(pmem_dir)
 	G_LIBRARY=$PROJECT_DRIVE
 	G_RESULTS=$dir
 	G_COMMAND=(/run/lab/run-tests "${TEST_OPTIONS[@]}")
 	guest_run || status=$?
-	results_read "kernel $1" "$dir"
-	if ((status)) && [[ -s $dir/junit.xml ]]; then
-		results_fault "kernel $1" "the guest failed with status $status, though its tests ran"
-	fi
+	printf '%s\n' "$status" >"$dir/status"
 	say "kernel $1: $((SECONDS - start)) s"
 }
 
+# test_judge LABEL: what came of it
+test_judge() {
+	local dir=$TEST_DIR/$1 status
+	results_read "kernel $1" "$dir"
+	status=$(cat "$dir/status" 2>/dev/null) || status=unknown
+	if [[ $status != 0 && -s $dir/junit.xml ]]; then
+		results_fault "kernel $1" "the guest failed with status $status, though its tests ran"
+	fi
+}
+
+# test_collect: waits for the first of the guests side by side, and shows what it printed
+test_collect() {
+	local kernel=${TEST_RUNNING[0]}
+	wait "${TEST_SHELLS[0]}" || true
+	TEST_RUNNING=("${TEST_RUNNING[@]:1}")
+	TEST_SHELLS=("${TEST_SHELLS[@]:1}")
+	cat "$TEST_DIR/$kernel/log"
+	test_judge "$kernel"
+}
+
+# test_guests KERNEL...: in guests of all of them, TEST_AT_ONCE side by side
+test_guests() {
+	local kernel
+	for kernel in "$@"; do
+		mkdir -p "$TEST_DIR/$kernel"
+		if ((TEST_AT_ONCE == 1)); then
+			test_boot "$kernel"
+			test_judge "$kernel"
+			continue
+		fi
+		((${#TEST_RUNNING[@]} < TEST_AT_ONCE)) || test_collect
+		test_boot "$kernel" >"$TEST_DIR/$kernel/log" 2>&1 &
+		TEST_SHELLS+=($!)
+		TEST_RUNNING+=("$kernel")
+	done
+	while ((${#TEST_RUNNING[@]})); do
+		test_collect
+	done
+}
+
+# Leaving early must not leave guests behind.
+test_exit() {
+	((!${#TEST_SHELLS[@]})) || kill "${TEST_SHELLS[@]}" 2>/dev/null || true
+	guest_exit
+}
+
 cmd_test() {
-	local kernels=() names=() kernel count
+	local kernels=() names=() count
 	while (($#)); do
 		case $1 in
 		--kernel) need_value "$@"; kernel_check "$2"; kernels+=("$2"); shift 2 ;;
+		--at-once)
+			need_value "$@"
+			[[ $2 =~ ^[1-9][0-9]?$ ]] || die_usage "--at-once is '$2'; it takes a number of guests."
+			TEST_AT_ONCE=$2
+			shift 2
+			;;
 		-h | --help) test_usage; return ;;
 		--) shift; names+=("$@"); break ;;
 		-*) die_usage "lab test knows no '$1'; lab test --help tells what it knows." ;;
@@ -78,7 +132,9 @@ cmd_test() {
 
 	cache_dir
 	TEST_DIR=$(mktemp -d "${TMPDIR:-/tmp}/pinreg-lab-test.XXXXXX")
-	trap guest_exit EXIT
+	trap test_exit EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
 	native_build
 	test_here native "$(nproc)"
 
@@ -87,10 +143,8 @@ cmd_test() {
 	if ((count)); then
 		build_guests "${kernels[@]}"
 		project_build
-		for kernel in "${kernels[@]}"; do
-			say "running $count tests labelled guest on kernel $kernel ..."
-			test_guest "$kernel"
-		done
+		say "running $count tests labelled guest on ${kernels[*]} ..."
+		test_guests "${kernels[@]}"
 	fi
 	test_here lab 1
 	rm -rf "$TEST_DIR"
