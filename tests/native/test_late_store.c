@@ -112,7 +112,8 @@ static void late_store__in_a_file_cut_to_nothing(void **state)
 	assert_int_equal(host_run("test $(od -An -tu1 -j5 -N1 '%s') = 7", hooks_a), 0);
 }
 
-static void *store_all_the_time(void *until)
+/* What it does races with the mapping on purpose, and is not to be reported. */
+__attribute__((no_sanitize("thread"))) static void *store_all_the_time(void *until)
 {
 	while (!atomic_load((_Atomic(bool) *)until))
 		for (unsigned int i = 0; i < HOOKS_LENGTH; i += 4096)
