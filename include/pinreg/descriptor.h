@@ -66,7 +66,8 @@ struct pinreg_descriptor {
  *   -EINVAL  a NULL argument, or a size this version does not know;
  *   -EACCES  the region gives peers no right;
  *   -EAGAIN  it is fenced: there is no key now;
- *   -ESTALE  its file is lost.
+ *   -ESTALE  its file is lost;
+ *   -EPERM   in a forked child.
  * Thread: any. Since: 0.1
  */
 int pinreg_region_describe(struct pinreg_region *region, struct pinreg_descriptor *out);
@@ -75,7 +76,7 @@ int pinreg_region_describe(struct pinreg_region *region, struct pinreg_descripto
  * pinreg_region_export -- the same as bytes.
  *
  * out: at least PINREG_DESCRIPTOR_LENGTH bytes; room: how many there are.
- * Return: as pinreg_region_describe(); and -ENOSPC where room is too small.
+ * Return: as pinreg_region_describe(), and -ENOSPC where room is too small.
  * Thread: any. Since: 0.1
  */
 int pinreg_region_export(struct pinreg_region *region, void *out, size_t room);
@@ -89,7 +90,7 @@ int pinreg_region_export(struct pinreg_region *region, void *out, size_t room);
  * lost.
  * Return: 0, or
  *   -EINVAL  a NULL argument, generation 0, or one that has not been yet;
- *   -EACCES, -ENOSPC  as above.
+ *   -EACCES, -EPERM, -ENOSPC  as above.
  * Thread: any. Since: 0.1
  */
 int pinreg_region_export_revoked(struct pinreg_region *region, uint64_t generation,

@@ -14,6 +14,7 @@
 #include <pinreg/prepare.h>
 #include <pinreg/reason.h>
 #include <pinreg/region.h>
+#include <pinreg/renew.h>
 #include <pinreg/version.h>
 
 #endif

@@ -29,10 +29,12 @@ static unsigned int remote_access(unsigned int access)
 	return remote;
 }
 
-/* All but the key and its generation. 0 or -EACCES. */
+/* All but the key and its generation. 0, -EPERM or -EACCES. */
 static int describe_place(const struct pinreg_region *region, struct pinreg_descriptor *out)
 {
 	const struct pinreg_plan *plan = &region->decision.plan;
+	if (pinreg_device_inherited(region->device))
+		return -EPERM;
 	*out = (struct pinreg_descriptor){
 		.size = sizeof(*out),
 		.method = plan->method,
@@ -76,11 +78,13 @@ int pinreg_region_export_revoked(struct pinreg_region *region, uint64_t generati
 				 unsigned int gone, void *out, size_t room)
 {
 	struct pinreg_descriptor it;
-	if (!region || generation > pinreg_set_generation(region->set))
+	if (!region)
 		return -EINVAL;
 	int status = describe_place(region, &it);
 	if (status)
 		return status;
+	if (generation > pinreg_set_generation(region->set))
+		return -EINVAL;
 	it.generation = generation;
 	it.flags = PINREG_DESCRIPTOR_REVOKED | (gone ? PINREG_DESCRIPTOR_GONE : 0);
 	return pinreg_descriptor_export(&it, out, room);

@@ -15,6 +15,7 @@
 
 #include "region/pieces.h"
 
+struct pinreg_file;
 struct pinreg_region;
 
 enum pinreg_set_state {
@@ -44,6 +45,7 @@ struct pinreg_region_set {
 	struct pinreg_region *first;
 	struct pinreg_region *restoring;
 	bool leased; /* constant: it may be fenced; those of a domain never are */
+	const struct pinreg_file *file; /* constant: theirs, to be compared only; NULL: none */
 };
 
 void pinreg_set_init(struct pinreg_region_set *set, bool leased);

@@ -101,6 +101,8 @@ struct pinreg_sys {
 	 * All transfers wait for the completion; -EREMOTEIO where it is an
 	 * error, -ETIMEDOUT where there is none.
 	 */
+	/* a signaled SEND whose bytes may change at once */
+	int (*send_inline)(struct ibv_qp *qp, uint64_t wr_id, const void *data, uint32_t length);
 	int (*loop_open)(struct ibv_pd *pd, unsigned int port, struct pinreg_loop **out);
 	int (*loop_write)(struct pinreg_loop *loop, const struct ibv_mr *local, uint64_t local_addr,
 			  uint32_t rkey, uint64_t remote_addr, uint32_t length);

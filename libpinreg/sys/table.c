@@ -12,6 +12,7 @@ const struct pinreg_sys pinreg_sys_real = {
 	.mr_prefetch = pinreg_real_mr_prefetch,
 	.mr_count = pinreg_real_mr_count,
 	.mr_deregister = pinreg_real_mr_deregister,
+	.send_inline = pinreg_real_send_inline,
 	.loop_open = pinreg_real_loop_open,
 	.loop_write = pinreg_real_loop_write,
 	.loop_read = pinreg_real_loop_read,

@@ -66,6 +66,24 @@ int pinreg_real_mr_prefetch(struct ibv_mr *mr, void *addr, uint64_t length, bool
 	return 0;
 }
 
+int pinreg_real_send_inline(struct ibv_qp *qp, uint64_t wr_id, const void *data, uint32_t length)
+{
+	struct ibv_sge piece = { .addr = (uintptr_t)data, .length = length };
+	struct ibv_send_wr request = {
+		.wr_id = wr_id,
+		.sg_list = &piece,
+		.num_sge = 1,
+		.opcode = IBV_WR_SEND,
+		.send_flags = IBV_SEND_SIGNALED | IBV_SEND_INLINE,
+	};
+	struct ibv_send_wr *refused;
+	int status = ibv_post_send(qp, &request, &refused);
+	/* positive errno by the manual, -1 with errno from some providers */
+	if (status < 0)
+		return errno ? -errno : -EIO;
+	return -status;
+}
+
 int pinreg_real_mr_deregister(struct ibv_mr *mr)
 {
 	/* positive errno by the manual, -1 with errno from some providers */

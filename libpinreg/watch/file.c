@@ -88,6 +88,7 @@ static int open_file(struct pinreg_file *file, int dirfd, const char *path,
 		return status;
 	}
 	pinreg_set_init(&file->regions, true);
+	file->regions.file = file;
 	status = pinreg_guard_reopen(&file->guard, &file->prepared, why);
 	if (!status)
 		status = lease_and_prepare(file, why);

@@ -96,6 +96,8 @@ static void refuse_everything(struct pinreg_domain *domain, struct pinreg_file *
 	struct pinreg_region_info region_info = { .size = sizeof(region_info) };
 	struct pinreg_file *other = NULL;
 	struct pinreg_region *more = NULL;
+	struct pinreg_descriptor descriptor = { .size = sizeof(descriptor) };
+	unsigned char bytes[PINREG_DESCRIPTOR_LENGTH];
 	struct pinreg_why why;
 	assert_int_equal(pinreg_domain_query(domain, &info), -EPERM);
 	assert_int_equal(pinreg_domain_test_odp(domain, &report), -EPERM);
@@ -119,6 +121,9 @@ static void refuse_everything(struct pinreg_domain *domain, struct pinreg_file *
 	assert_int_equal(pinreg_region_query(region, &region_info), -EPERM);
 	assert_int_equal(pinreg_region_commit(region, 0, 4096), -EPERM);
 	assert_int_equal(pinreg_region_refresh(region, 0, 4096), -EPERM);
+	assert_int_equal(pinreg_region_describe(region, &descriptor), -EPERM);
+	assert_int_equal(pinreg_region_export(region, bytes, sizeof(bytes)), -EPERM);
+	assert_int_equal(pinreg_region_export_revoked(region, 1, 0, bytes, sizeof(bytes)), -EPERM);
 	assert_int_equal(pinreg_region_deregister(region), -EPERM);
 	assert_int_equal(pinreg_file_close(file), -EPERM);
 	assert_int_equal(pinreg_domain_close(domain), -EPERM);
