@@ -17,6 +17,7 @@
 #include "plan/planner.h"
 #include "plan/trust.h"
 #include "region/region.h"
+#include "watch/device.h"
 #include "watch/file.h"
 
 #define QUIESCE_MS 20
@@ -31,7 +32,7 @@ static int set_defaults(struct pinreg_domain_opts *opts)
 		opts->break_signal = SIGRTMAX - 3;
 	if (opts->break_signal < SIGRTMIN || opts->break_signal > SIGRTMAX)
 		return -EINVAL;
-	return opts->odp_trust > PINREG_TRUST_FULL ? -EINVAL : 0;
+	return opts->odp_trust > PINREG_TRUST_FULL || opts->device_events > 1 ? -EINVAL : 0;
 }
 
 static int open_events(struct pinreg_domain *domain, const struct pinreg_domain_opts *opts)
@@ -73,8 +74,12 @@ int pinreg_domain_open_with(const struct pinreg_sys *sys, struct ibv_pd *pd,
 	pinreg_set_init(&domain->regions, false);
 	pinreg_watch_init(&domain->watch, &domain->device, &domain->events, known.quiesce_ms,
 			  known.break_signal);
-	*out = domain;
-	return 0;
+	status = known.device_events ? pinreg_watch_device(&domain->watch) : 0;
+	if (status)
+		pinreg_domain_close(domain);
+	else
+		*out = domain;
+	return status;
 }
 
 int pinreg_domain_open(struct ibv_pd *pd, const struct pinreg_domain_opts *opts,

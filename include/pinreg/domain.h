@@ -80,6 +80,7 @@ struct pinreg_domain_opts {
 	uint64_t pin_budget; /* bytes that regions of this domain may pin; 0: no budget */
 	pinreg_event_function *on_event; /* default: pinreg_domain_next_event() gives them */
 	void *event_context;
+	unsigned int device_events; /* 1: DEVICE events, see event.h */
 };
 
 /* What the device, the port and the limits are. Sizes in bytes. */
@@ -127,8 +128,12 @@ struct pinreg_trust_report {
  *   -EINVAL  pd or out is NULL, or opts holds something unknown (a port the
  *            device does not have, a signal that is not real-time);
  *   -ENOMEM  no memory;
- *   -EAGAIN  on_event is set, and no thread can be started;
- *   another -errno of querying the device.
+ *   -EAGAIN  on_event or device_events is set, and no thread can be started;
+ *   another -errno of querying the device or, with device_events, of opening it once
+ *   more and of listening to the kernel.
+ * device_events: the domain opens the device once more, for its events, and starts the
+ * threads now. Inside of a user namespace's own network namespace a removal is heard
+ * of only when the kernel takes the device away, which Soft-RoCE does not.
  * Ownership: the caller closes *out with pinreg_domain_close().
  * Thread: any. Since: 0.1
  */

@@ -12,7 +12,8 @@
  *   RESTORED    held again, same address, new keys, generation + 1
  *   LOST        it will not come back; close it
  *   ADMITTED    a reader was let in to a sealed file; its keys stay
- *   DEVICE      of the RDMA device, not of a file
+ *   DEVICE      of the RDMA device, not of a file; only with opts->device_events of
+ *               pinreg_domain_open()
  *
  * The owner takes them by pinreg_domain_next_event(), or has a function called
  * (opts->on_event of pinreg_domain_open()).
@@ -53,8 +54,12 @@ enum pinreg_device_event {
 	PINREG_DEVICE_NONE = 0,
 	PINREG_DEVICE_PORT_DOWN = 1, /* connections over it fail; regions stay */
 	PINREG_DEVICE_PORT_UP = 2,
-	PINREG_DEVICE_FATAL = 3,   /* it has stopped; close everything on it */
-	PINREG_DEVICE_REMOVED = 4, /* it is gone; close everything on it */
+	PINREG_DEVICE_FATAL = 3, /* it has stopped; close everything on it */
+	/*
+	 * It is being removed. Close everything on it, the protection domain and its context
+	 * last: there are drivers whose removal waits for that, and work until then.
+	 */
+	PINREG_DEVICE_REMOVED = 4,
 };
 
 struct pinreg_event {

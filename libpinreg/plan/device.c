@@ -51,6 +51,19 @@ int pinreg_device_init(struct pinreg_device *device)
 	return 0;
 }
 
+static bool says_gone(int status)
+{
+	return status == -EIO || status == -ENODEV;
+}
+
+bool pinreg_device_gone(struct pinreg_device *device, int status)
+{
+	struct ibv_device_attr_ex attr = { .comp_mask = 0 };
+	/* one call may fail for another reason; a context without a device fails them all */
+	return says_gone(status) &&
+	       says_gone(device->sys->device_query(device->pd->context, &attr));
+}
+
 unsigned int pinreg_mtu_bytes(enum ibv_mtu mtu)
 {
 	return mtu >= IBV_MTU_256 && mtu <= IBV_MTU_4096 ? 128u << mtu : 0;

@@ -75,6 +75,12 @@ static inline bool pinreg_device_inherited(const struct pinreg_device *device)
 	return device->epoch != pinreg_fork_epoch;
 }
 
+/*
+ * A verb gave that status: is it because there is no device any more? Then nothing
+ * reaches memory through it, whatever is registered.
+ */
+bool pinreg_device_gone(struct pinreg_device *device, int status);
+
 /* Ask the device. 0, -EINVAL (no such port), or the -errno of asking. */
 int pinreg_device_init(struct pinreg_device *device);
 

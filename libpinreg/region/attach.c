@@ -165,6 +165,9 @@ int pinreg_region_attach(struct pinreg_region *region, const struct pinreg_stop 
 int pinreg_region_detach(struct pinreg_region *region)
 {
 	int status = region->device->sys->mr_deregister(region->mr);
+	/* the kernel has ended it with the device; a breaker must not wait for ever */
+	if (pinreg_device_gone(region->device, status))
+		status = 0;
 	if (!status) {
 		region->mr = NULL;
 		pinreg_device_unpin(region->device, region->decision.plan.pin_bytes);

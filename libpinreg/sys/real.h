@@ -99,7 +99,13 @@ int pinreg_real_inotify_open(void);
 int pinreg_real_inotify_watch(int inotify, int fd);
 int pinreg_real_inotify_unwatch(int inotify, int watch);
 int pinreg_real_inotify_next(int inotify, int *watches, unsigned int room);
-int pinreg_real_wait(int event, int inotify, int signal, int timeout_ms, struct pinreg_wakeup *out);
+int pinreg_real_device_watch_open(struct ibv_context *context, struct pinreg_device_watch **out,
+				  int *fd);
+int pinreg_real_device_watch_next(struct pinreg_device_watch *watch,
+				  struct pinreg_device_news *out);
+void pinreg_real_device_watch_close(struct pinreg_device_watch *watch);
+int pinreg_real_wait(int event, int inotify, int signal, int device, int timeout_ms,
+		     struct pinreg_wakeup *out);
 pid_t pinreg_real_thread_id(void);
 uint64_t pinreg_real_now_ns(void);
 

@@ -20,9 +20,12 @@
 
 #include <infiniband/verbs.h>
 
+#include <pinreg/event.h>
+
 #include "sys/maps.h"
 
 struct fiemap;
+struct pinreg_device_watch;
 struct pinreg_loop;
 struct pinreg_persist;
 
@@ -79,6 +82,13 @@ struct pinreg_wakeup {
 	bool command; /* the eventfd was written */
 	bool inotify; /* some watched inode was closed */
 	bool signals; /* signals wait: take them with signal_next() */
+	bool device;  /* take it with device_watch_next() */
+};
+
+/* What became of a device. */
+struct pinreg_device_news {
+	enum pinreg_device_event event;
+	unsigned int port; /* 0: all of it */
 };
 
 struct pinreg_sys {
@@ -213,7 +223,17 @@ struct pinreg_sys {
 	int (*inotify_unwatch)(int inotify, int watch);
 	/* the watches that saw something, -1: any may have; a count, 0: none is left */
 	int (*inotify_next)(int inotify, int *watches, unsigned int room);
-	int (*wait)(int event, int inotify, int signal, int timeout_ms, struct pinreg_wakeup *out);
+	/*
+	 * what becomes of the device of a context; *fd, which belongs to the watch, is
+	 * readable when there is news. next: -EAGAIN: none; after REMOVED nothing comes
+	 */
+	int (*device_watch_open)(struct ibv_context *context, struct pinreg_device_watch **out,
+				 int *fd);
+	int (*device_watch_next)(struct pinreg_device_watch *watch, struct pinreg_device_news *out);
+	void (*device_watch_close)(struct pinreg_device_watch *watch);
+	/* device may be -1 */
+	int (*wait)(int event, int inotify, int signal, int device, int timeout_ms,
+		    struct pinreg_wakeup *out);
 	pid_t (*thread_id)(void);
 	uint64_t (*now_ns)(void); /* CLOCK_MONOTONIC */
 };

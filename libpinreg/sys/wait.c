@@ -94,12 +94,14 @@ int pinreg_real_inotify_next(int inotify, int *watches, unsigned int room)
 	return count;
 }
 
-int pinreg_real_wait(int event, int inotify, int signal, int timeout_ms, struct pinreg_wakeup *out)
+int pinreg_real_wait(int event, int inotify, int signal, int device, int timeout_ms,
+		     struct pinreg_wakeup *out)
 {
 	struct pollfd polls[] = {
 		{ .fd = event, .events = POLLIN },
 		{ .fd = inotify, .events = POLLIN },
 		{ .fd = signal, .events = POLLIN },
+		{ .fd = device, .events = POLLIN },
 	};
 	if (poll(polls, sizeof(polls) / sizeof(polls[0]), timeout_ms) < 0 && errno != EINTR)
 		return -errno;
@@ -107,6 +109,7 @@ int pinreg_real_wait(int event, int inotify, int signal, int timeout_ms, struct 
 		.command = polls[0].revents,
 		.inotify = polls[1].revents,
 		.signals = polls[2].revents,
+		.device = polls[3].revents,
 	};
 	return 0;
 }

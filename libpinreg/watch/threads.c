@@ -6,6 +6,7 @@
 
 #include <limits.h>
 
+#include "watch/device.h"
 #include "watch/steps.h"
 
 static void mark_broken(struct pinreg_file *file)
@@ -74,9 +75,12 @@ static void sleep_until_due(struct pinreg_watch *watch)
 	int timeout = timeout_ms(watch);
 
 	pthread_mutex_unlock(&watch->lock);
-	sys->wait(watch->command_fd, watch->inotify_fd, watch->signal_fd, timeout, &wakeup);
+	sys->wait(watch->command_fd, watch->inotify_fd, watch->signal_fd, watch->device_fd, timeout,
+		  &wakeup);
 	if (wakeup.command)
 		sys->event_clear(watch->command_fd);
+	if (wakeup.device)
+		pinreg_watch_device_news(watch);
 	pthread_mutex_lock(&watch->lock);
 	if (wakeup.inotify)
 		take_closes(watch);

@@ -9,6 +9,7 @@
 #include <pinreg/domain.h>
 
 #include "base/thread.h"
+#include "watch/device.h"
 #include "watch/threads.h"
 
 void pinreg_watch_init(struct pinreg_watch *watch, struct pinreg_device *device,
@@ -24,6 +25,7 @@ void pinreg_watch_init(struct pinreg_watch *watch, struct pinreg_device *device,
 		.command_fd = -1,
 		.inotify_fd = -1,
 		.signal_fd = -1,
+		.device_fd = -1,
 	};
 	pthread_mutex_init(&watch->lock, NULL);
 	pthread_cond_init(&watch->changed, NULL);
@@ -140,12 +142,26 @@ static void unlink_file(struct pinreg_watch *watch, struct pinreg_file *file)
 	pinreg_mapped_remove(&watch->mapped, file);
 }
 
+/* With lock held. */
+static int be_running(struct pinreg_watch *watch)
+{
+	while (watch->state == PINREG_WATCH_STARTING)
+		pthread_cond_wait(&watch->changed, &watch->lock);
+	return watch->state == PINREG_WATCH_RUNNING ? 0 : start(watch);
+}
+
+int pinreg_watch_start(struct pinreg_watch *watch)
+{
+	pthread_mutex_lock(&watch->lock);
+	int status = be_running(watch);
+	pthread_mutex_unlock(&watch->lock);
+	return status;
+}
+
 int pinreg_watch_add(struct pinreg_watch *watch, struct pinreg_file *file)
 {
 	pthread_mutex_lock(&watch->lock);
-	while (watch->state == PINREG_WATCH_STARTING)
-		pthread_cond_wait(&watch->changed, &watch->lock);
-	int status = watch->state == PINREG_WATCH_RUNNING ? 0 : start(watch);
+	int status = be_running(watch);
 	if (!status)
 		status = reserve(watch);
 	if (!status)
@@ -258,6 +274,7 @@ void pinreg_watch_destroy(struct pinreg_watch *watch)
 		close_sources(watch);
 	}
 	pthread_mutex_unlock(&watch->lock);
+	pinreg_watch_device_end(watch);
 	pinreg_agenda_destroy(&watch->agenda);
 	pinreg_mapped_destroy(&watch->mapped);
 	pinreg_table_destroy(&watch->by_inotify);

@@ -114,6 +114,9 @@ struct pinreg_watch {
 	int command_fd;
 	int inotify_fd;
 	int signal_fd; /* made and read by the watcher alone */
+	/* constant from the opening of the domain to its end */
+	struct pinreg_device_watch *device_watch; /* or NULL */
+	int device_fd;				  /* or -1 */
 };
 
 void pinreg_watch_init(struct pinreg_watch *watch, struct pinreg_device *device,
@@ -125,7 +128,10 @@ void pinreg_watch_destroy(struct pinreg_watch *watch);
 /* Is any file open? */
 bool pinreg_watch_in_use(struct pinreg_watch *watch);
 
-/* Start the threads if they are not running, and let them know the file. 0 or -errno. */
+/* Start the threads if they are not running. 0 or -errno. */
+int pinreg_watch_start(struct pinreg_watch *watch);
+
+/* The same, and let them know the file. */
 int pinreg_watch_add(struct pinreg_watch *watch, struct pinreg_file *file);
 
 /* Wait until the threads have left the file, and forget it. */

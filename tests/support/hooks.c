@@ -52,6 +52,7 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	table->port_query = fake->port_query;
 	table->mr_register = fake->mr_register;
 	table->mr_deregister = fake->mr_deregister;
+	HOOK(device_query);
 	HOOK(mr_register);
 	HOOK(mr_deregister);
 	HOOK(inotify_open);
@@ -80,12 +81,16 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	HOOK(persist_range);
 	HOOK(populate);
 	HOOK(memlock);
+	HOOK(device_watch_open);
+	HOOK(device_watch_next);
+	HOOK(device_watch_close);
 	struct pinreg_domain_opts opts = {
 		.size = sizeof(opts),
 		.quiesce_ms = quiesce_ms,
 		.odp_trust = PINREG_TRUST_FULL,
 		.log = hooks_log,
 		.on_event = hooks_on_event,
+		.device_events = hooks.device_watch_open ? 1 : 0,
 	};
 	return pinreg_domain_open_with(table, device.pd, &opts, domain);
 }

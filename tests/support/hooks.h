@@ -11,7 +11,7 @@
 #define HOOKS_PAGES 16u
 #define HOOKS_LENGTH (HOOKS_PAGES * 4096u)
 
-/* Set what is to be replaced, before hooks_domain(). */
+/* Set what is to be replaced, before hooks_domain(). With device_watch_*: DEVICE events. */
 extern struct pinreg_sys hooks;
 extern pinreg_log_function *hooks_log;	      /* or NULL */
 extern pinreg_event_function *hooks_on_event; /* or NULL; its context is NULL */

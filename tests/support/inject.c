@@ -126,8 +126,9 @@ WRAP(event_clear, 0, (int fd), (fd))
 WRAP(inotify_watch, -ENOSPC, (int inotify, int fd), (inotify, fd))
 WRAP(inotify_unwatch, 0, (int inotify, int watch), (inotify, watch))
 WRAP(inotify_next, 0, (int inotify, int *watches, unsigned int room), (inotify, watches, room))
-WRAP(wait, 0, (int event, int inotify, int signal, int timeout_ms, struct pinreg_wakeup *out),
-     (event, inotify, signal, timeout_ms, out))
+WRAP(wait, 0,
+     (int event, int inotify, int signal, int device, int timeout_ms, struct pinreg_wakeup *out),
+     (event, inotify, signal, device, timeout_ms, out))
 
 static int wrapped_lease_take(int fd, int signal, pid_t thread)
 {
