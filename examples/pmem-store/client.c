@@ -160,12 +160,15 @@ static int try_remove(struct attempt *attempt)
 
 static int try_list(struct attempt *attempt)
 {
-	int ret = listing_read(attempt->client, &attempt->entries, &attempt->count);
+	struct message answer;
+	int ret = listing_read(attempt->client, &attempt->entries, &attempt->count, &answer);
 
 	if (ret <= 0)
 		return ret;
+	if (ret == 2)
+		return by_status(attempt, &answer);
 	return outcome(attempt, ++attempt->mismatches < MISMATCHES ? AGAIN : OVER,
-		       "the index is damaged");
+		       "the index is damaged, or changes all the time");
 }
 
 static unsigned int now_ms(void)

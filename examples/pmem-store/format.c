@@ -6,7 +6,7 @@
 
 #include "bytes.h"
 
-#define VERSION 1u
+#define VERSION 2u
 #define SUPER_BYTES 128u       /* covered by the superblock's checksum */
 #define BYTES_PER_ENTRY 32768u /* one index entry for so many bytes of file */
 #define MIN_ENTRIES 64u
@@ -38,6 +38,10 @@ void format_encode_super(const struct superblock *super, uint8_t page[FORMAT_PAG
 	put64(page + 40, super->index_offset);
 	put64(page + 48, super->data_offset);
 	memcpy(page + 56, super->uuid, FORMAT_UUID);
+	memcpy(page + 72, super->set, FORMAT_UUID);
+	put32(page + 88, super->set_number);
+	put32(page + 92, super->set_count);
+	put64(page + FORMAT_SERVED_AT, super->served);
 	put64(page, checksum_record(page + 8, SUPER_BYTES - 8));
 }
 
@@ -65,11 +69,15 @@ enum format_found format_decode_super(const uint8_t page[FORMAT_PAGE], struct su
 	super->index_offset = get64(page + 40);
 	super->data_offset = get64(page + 48);
 	memcpy(super->uuid, page + 56, FORMAT_UUID);
+	memcpy(super->set, page + 72, FORMAT_UUID);
+	super->set_number = get32(page + 88);
+	super->set_count = get32(page + 92);
+	super->served = get64(page + FORMAT_SERVED_AT) != 0;
 	if (super->size < FORMAT_MIN_SIZE || super->size % FORMAT_PAGE || super->size > INT64_MAX)
 		return FORMAT_DAMAGED;
 	format_layout(super->size, &wanted);
 	if (super->entries != wanted.entries || super->index_offset != wanted.index_offset ||
-	    super->data_offset != wanted.data_offset)
+	    super->data_offset != wanted.data_offset || super->set_number >= super->set_count)
 		return FORMAT_DAMAGED;
 	return FORMAT_VALID;
 }

@@ -35,12 +35,19 @@
 #define FORMAT_MIRROR_FOLLOWS 1u
 #define FORMAT_INDEX_FOLLOWS 2u /* a copy of the index, without data */
 
+/* Offset of the word that says that the set was served; outside of the checksum, too. */
+#define FORMAT_SERVED_AT 2056u
+
 struct superblock {
 	uint64_t size; /* of the file, bytes */
 	uint64_t entries;
 	uint64_t index_offset;
 	uint64_t data_offset;
 	uint8_t uuid[FORMAT_UUID]; /* of the store: FILE and mirror carry the same */
+	uint8_t set[FORMAT_UUID];  /* of the files that are served together */
+	uint32_t set_number;	   /* of this file among them: 0 ... */
+	uint32_t set_count;
+	bool served; /* every file of the set was whole once, and clients were let in */
 };
 
 #define ENTRY_DESTROYED 1u /* the data is known to be lost */

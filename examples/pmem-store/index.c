@@ -31,13 +31,16 @@ void index_free(struct index *index)
 
 struct entry *index_find(struct index *index, const char *name)
 {
+	struct entry *newest = NULL;
+
 	for (uint64_t i = 0; i < index->super.entries; i++) {
 		struct entry *entry = &index->entries[i];
 
-		if (entry->sequence && strcmp(entry->name, name) == 0)
-			return entry;
+		if (entry->sequence && (!newest || entry->sequence > newest->sequence) &&
+		    strcmp(entry->name, name) == 0)
+			newest = entry;
 	}
-	return NULL;
+	return newest;
 }
 
 struct entry *index_spare(struct index *index)
@@ -52,24 +55,6 @@ struct entry *index_spare(struct index *index)
 size_t index_number(const struct index *index, const struct entry *entry)
 {
 	return (size_t)(entry - index->entries);
-}
-
-uint64_t index_count(const struct index *index)
-{
-	uint64_t count = 0;
-
-	for (uint64_t i = 0; i < index->super.entries; i++)
-		count += index->entries[i].sequence != 0;
-	return count;
-}
-
-uint64_t index_bytes(const struct index *index)
-{
-	uint64_t bytes = 0;
-
-	for (uint64_t i = 0; i < index->super.entries; i++)
-		bytes += index->entries[i].sequence ? index->entries[i].length : 0;
-	return bytes;
 }
 
 static uint64_t page_of(const struct index *index, uint64_t offset)

@@ -21,19 +21,18 @@ struct index {
 				  reservations cover it */
 	uint64_t pages;
 	uint64_t pages_used;
-	uint64_t next_page; /* where the next search begins */
-	uint64_t last_sequence;
+	uint64_t next_page;	/* where the next search begins */
+	uint64_t last_sequence; /* the highest that was found when it was read */
 };
 
 int index_make(const struct superblock *super, struct index *index); /* 0 or -ENOMEM */
 void index_free(struct index *index);
 
+/* The newest of this name, or NULL: while an object is overwritten there are two. */
 struct entry *index_find(struct index *index, const char *name);
 /* A free entry, or NULL. */
 struct entry *index_spare(struct index *index);
 size_t index_number(const struct index *index, const struct entry *entry);
-uint64_t index_count(const struct index *index);
-uint64_t index_bytes(const struct index *index);
 
 /* Take an extent of whole pages for this many bytes. */
 bool index_reserve(struct index *index, uint64_t length, uint64_t *offset);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * listing.h -- read the server's index by RDMA, without asking the server.
+ * listing.h -- read the server's indexes by RDMA: all there is, without asking for it.
  */
 #ifndef PMEM_STORE_LISTING_H
 #define PMEM_STORE_LISTING_H
@@ -9,9 +9,11 @@
 
 /*
  * The client is connected. Return: 0; -errno of the connection; 1 when the
- * index kept changing or was found damaged, and should be read again.
+ * index kept changing or was found damaged, and should be read again; 2 when an answer
+ * was not OK (it is in *answer).
  * The caller frees *entries; sorted by name, one of each name.
  */
-int listing_read(struct client *client, struct entry **entries, size_t *count);
+int listing_read(struct client *client, struct entry **entries, size_t *count,
+		 struct message *answer);
 
 #endif

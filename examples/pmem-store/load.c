@@ -176,7 +176,7 @@ static int made_anew(struct work *work, struct superblock *super)
 	*super = store->pmem.layout;
 	if (getrandom(super->uuid, sizeof(super->uuid), 0) != sizeof(super->uuid))
 		return work_fail(work, -EIO, "no random numbers");
-	work->found->made = true;
+	work->store->made = true;
 	return 0;
 }
 
@@ -242,8 +242,8 @@ static int choose(struct work *work, struct superblock *super)
 
 	if (ret)
 		return ret;
-	ret = mirror_open(&store->mirror, store->mirror_path, store->index_only, &store->identity,
-			  &mirror_super, &in_mirror);
+	ret = mirror_open(&store->mirror, store->mirror_path, store->index_only, &mirror_super,
+			  &in_mirror);
 	if (ret == -EBUSY)
 		return work_fail(work, -EBUSY, "another server has the mirror %s",
 				 store->mirror_path);
@@ -263,16 +263,19 @@ static int choose(struct work *work, struct superblock *super)
 	return ret;
 }
 
-int work_load(struct work *work)
+static int load(struct work *work)
 {
 	struct store *store = work->store;
 	struct superblock super;
 	uint8_t *raw = NULL;
-	int ret = choose(work, &super);
+	int ret;
+
+	store->made = false;
+	ret = choose(work, &super);
 
 	if (ret == 0)
 		ret = index_make(&super, &store->index);
-	if (ret == 0 && !work->found->made)
+	if (ret == 0 && !store->made)
 		ret = read_index(work, &raw);
 	if (ret == 0 && raw)
 		ret = settle_overwrites(work);
@@ -284,5 +287,19 @@ int work_load(struct work *work)
 		mirror_close(&store->mirror);
 		index_free(&store->index);
 	}
+	store->loaded = ret == 0;
+	store->marked = ret == 0 && super.served;
+	return ret;
+}
+
+int store_load(struct store *store, struct scratch *scratch, struct recovery *recovery)
+{
+	struct work work = { .store = store, .scratch = scratch, .found = recovery };
+	int ret = 0;
+
+	pthread_mutex_lock(&store->lock);
+	if (!store->loaded)
+		ret = load(&work);
+	pthread_mutex_unlock(&store->lock);
 	return ret;
 }

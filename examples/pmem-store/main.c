@@ -15,13 +15,14 @@
 #include "server.h"
 
 static const char usage_text[] =
-	"usage: pmem-store serve FILE [--size BYTES[K|M|G]] [--addr A] [--port P]\n"
-	"                  [--mirror PATH | --no-mirror] [--granularity page|byte]\n"
+	"usage: pmem-store serve FILE... [--size BYTES[K|M|G]] [--addr A] [--port P]\n"
+	"                  [--mirror PATH... | --no-mirror] [--granularity page|byte]\n"
 	"       pmem-store put NAME < data      pmem-store get NAME > data\n"
 	"       pmem-store ls                   pmem-store rm NAME\n"
 	"       pmem-store put-files < paths    pmem-store get-all DIRECTORY\n"
 	"       pmem-store try-plain FILE\n"
 	"\n"
+	"--size is that of each FILE, --mirror is given once for each, in their order.\n"
 	"Clients take --addr A (or PMEM_STORE_ADDR), --port P (or PMEM_STORE_PORT) and\n"
 	"--patience SECONDS, for how long an interrupted operation is tried again.\n"
 	"\n"
@@ -31,7 +32,8 @@ struct options {
 	const char *addr;
 	uint16_t port;
 	uint64_t size;
-	const char *mirror;
+	const char *mirrors[SERVE_FILES];
+	unsigned int mirror_count;
 	bool no_mirror;
 	enum pinreg_granularity granularity;
 	unsigned int patience;
@@ -120,7 +122,9 @@ static const char *parse_options(int argc, char **argv, struct options *options)
 				return "--size: at least 256K, whole pages of 4096 bytes";
 			break;
 		case 'm':
-			options->mirror = optarg;
+			if (options->mirror_count == SERVE_FILES)
+				return "--mirror: once for each FILE";
+			options->mirrors[options->mirror_count++] = optarg;
 			break;
 		case 'n':
 			options->no_mirror = true;
@@ -141,37 +145,56 @@ static const char *parse_options(int argc, char **argv, struct options *options)
 			return "";
 		}
 	}
-	if (options->mirror && options->no_mirror)
+	if (options->mirror_count && options->no_mirror)
 		return "--mirror and --no-mirror are two things";
 	return NULL;
 }
 
-static int serve(const char *path, const struct options *options)
+/* Where its mirror is, and where what it has with or without --no-mirror. */
+static const char *follow(const char *path, const char *mirror, bool no_mirror,
+			  struct serve_file *file)
 {
-	struct serve_options serve_options = { .path = path,
+	char *beside = NULL;
+	char *index = NULL;
+
+	if (asprintf(&beside, "%s.mirror", path) < 0)
+		beside = NULL;
+	if (asprintf(&index, "%s.index", path) < 0)
+		index = NULL;
+	if (mirror) {
+		free(beside);
+		beside = strdup(mirror);
+	}
+	*file = (struct serve_file){ .path = path,
+				     .mirror_path = no_mirror ? index : beside,
+				     .other_path = no_mirror ? beside : index };
+	if (!beside || !index)
+		return "no memory";
+	return strcmp(beside, index) == 0 ? "--mirror: that is where --no-mirror keeps the index"
+					  : NULL;
+}
+
+static int serve(char **paths, unsigned int count, const struct options *options)
+{
+	struct serve_options serve_options = { .count = count,
 					       .size = options->size,
 					       .addr = options->addr,
 					       .port = options->port,
 					       .granularity = options->granularity,
 					       .index_only = options->no_mirror };
-	char *mirror = NULL;
-	char *index = NULL;
-	int status = 1;
+	const char *problem = NULL;
+	int status;
 
-	if (asprintf(&mirror, "%s.mirror", path) < 0)
-		mirror = NULL;
-	if (asprintf(&index, "%s.index", path) < 0)
-		index = NULL;
-	serve_options.mirror_path = options->no_mirror ? index
-				    : options->mirror  ? options->mirror
-						       : mirror;
-	serve_options.other_path = options->no_mirror ? mirror : index;
-	if (index && options->mirror && strcmp(index, options->mirror) == 0)
-		status = usage("--mirror: that is where --no-mirror keeps the index");
-	else if (mirror && index)
-		status = server_run(&serve_options);
-	free(mirror);
-	free(index);
+	if (options->mirror_count && options->mirror_count != count)
+		return usage("--mirror: once for each FILE");
+	for (unsigned int i = 0; !problem && i < count; i++)
+		problem = follow(paths[i], options->mirrors[i], options->no_mirror,
+				 &serve_options.files[i]);
+	status = problem ? usage(problem) : server_run(&serve_options);
+	for (unsigned int i = 0; i < count; i++) {
+		free(serve_options.files[i].mirror_path);
+		free(serve_options.files[i].other_path);
+	}
 	return status;
 }
 
@@ -201,12 +224,18 @@ static int run_client(const char *command, const char *argument, const struct op
 
 static const struct command {
 	const char *name;
-	int arguments;
+	int least; /* arguments */
+	int most;
 	bool takes_name;
 } commands[] = {
-	{ "serve", 1, false },	 { "put", 1, true },	    { "get", 1, true },
-	{ "rm", 1, true },	 { "ls", 0, false },	    { "put-files", 0, false },
-	{ "get-all", 1, false }, { "try-plain", 1, false },
+	{ "serve", 1, SERVE_FILES, false },
+	{ "put", 1, 1, true },
+	{ "get", 1, 1, true },
+	{ "rm", 1, 1, true },
+	{ "ls", 0, 0, false },
+	{ "put-files", 0, 0, false },
+	{ "get-all", 1, 1, false },
+	{ "try-plain", 1, 1, false },
 };
 
 static const struct command *find_command(const char *name)
@@ -240,7 +269,7 @@ int main(int argc, char **argv)
 	command = find_command(argv[optind]);
 	if (!command)
 		return usage("unknown command");
-	if (argc - optind - 1 != command->arguments)
+	if (argc - optind - 1 < command->least || argc - optind - 1 > command->most)
 		return usage("wrong number of arguments");
 	argument = argv[optind + 1];
 	if (command->takes_name && !format_name_ok(argument, strlen(argument)))
@@ -249,6 +278,6 @@ int main(int argc, char **argv)
 	if (strcmp(command->name, "try-plain") == 0)
 		return plain_try(argument);
 	if (strcmp(command->name, "serve") == 0)
-		return serve(argument, &options);
+		return serve(argv + optind + 1, (unsigned int)(argc - optind - 1), &options);
 	return run_client(command->name, argument, &options);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int mirror_read(const struct mirror *mirror, uint64_t offset, void *to, size_t length)
@@ -78,19 +79,15 @@ static int look_inside(struct mirror *mirror, bool index_only, struct superblock
 	return ret;
 }
 
-int mirror_open(struct mirror *mirror, const char *path, bool index_only, const struct stat *other,
-		struct superblock *super, enum format_found *found)
+int mirror_open(struct mirror *mirror, const char *path, bool index_only, struct superblock *super,
+		enum format_found *found)
 {
-	struct stat before;
 	int ret;
 
 	*mirror = (struct mirror){ .fd = -1, .path = strdup(path) };
 	*found = FORMAT_FREE;
 	if (!mirror->path)
 		return -ENOMEM;
-	if (stat(path, &before) == 0 && before.st_dev == other->st_dev &&
-	    before.st_ino == other->st_ino)
-		return -EINVAL;
 	mirror->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (mirror->fd < 0)
 		return errno == ENOENT ? 0 : -errno;
@@ -156,13 +153,25 @@ static int sync_directory_of(const char *path)
 	return ret;
 }
 
-int mirror_finish(struct mirror *mirror, const struct superblock *super)
+static int write_super(const struct mirror *mirror, const struct superblock *super)
 {
 	uint8_t page[FORMAT_PAGE];
-	int ret;
 
 	format_encode_super(super, page);
-	ret = mirror_write(mirror, 0, page, sizeof(page));
+	return mirror_write(mirror, 0, page, sizeof(page));
+}
+
+int mirror_note(const struct mirror *mirror, const struct superblock *super)
+{
+	int ret = write_super(mirror, super);
+
+	return ret ? ret : mirror_sync(mirror);
+}
+
+int mirror_finish(struct mirror *mirror, const struct superblock *super)
+{
+	int ret = write_super(mirror, super);
+
 	if (ret == 0 && fsync(mirror->fd) != 0)
 		ret = -errno;
 	if (ret == 0 && rename(mirror->building, mirror->path) != 0)

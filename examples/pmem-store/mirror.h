@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "format.h"
 
@@ -26,11 +25,11 @@ struct mirror {
 /*
  * Open and lock the mirror. found: VALID with super filled in, FREE when there
  * is no such file, DAMAGED when the file is something else.
- * other: FILE itself, which must not be opened again (it would break our lease).
+ * It must not be a FILE that we serve: to open one again would break our lease.
  * index_only: it has no data. Return: 0 or -errno (-EBUSY: another server has it).
  */
-int mirror_open(struct mirror *mirror, const char *path, bool index_only, const struct stat *other,
-		struct superblock *super, enum format_found *found);
+int mirror_open(struct mirror *mirror, const char *path, bool index_only, struct superblock *super,
+		enum format_found *found);
 
 /* The size of the store that is mirrored there, with its data or without, or 0. */
 uint64_t mirror_size(const char *path);
@@ -38,6 +37,8 @@ uint64_t mirror_size(const char *path);
 /* Begin a new one. It has its name, and counts, from mirror_finish() on. */
 int mirror_begin(struct mirror *mirror, const char *path, uint64_t size);
 int mirror_finish(struct mirror *mirror, const struct superblock *super);
+/* The same superblock, but for what its checksum does not cover. Durable. */
+int mirror_note(const struct mirror *mirror, const struct superblock *super);
 
 void mirror_close(struct mirror *mirror);
 

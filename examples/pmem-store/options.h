@@ -10,14 +10,21 @@
 
 #include <pinreg/pinreg.h>
 
-struct serve_options {
+#define SERVE_FILES 64u
+
+struct serve_file {
 	const char *path;
-	uint64_t size;	  /* 0: the size FILE has */
+	char *mirror_path; /* what follows FILE: a mirror, or a copy of the index */
+	char *other_path;  /* where that of the other sort would be */
+};
+
+struct serve_options {
+	struct serve_file files[SERVE_FILES];
+	unsigned int count;
+	uint64_t size;	  /* of each; 0: the size it has */
 	const char *addr; /* NULL: every address */
 	uint16_t port;
 	enum pinreg_granularity granularity;
-	const char *mirror_path; /* what follows FILE: a mirror, or a copy of the index */
-	const char *other_path;	 /* where that of the other sort would be */
 	bool index_only;
 };
 

@@ -290,10 +290,10 @@ int pmem_open(struct pmem *pmem, struct pinreg_domain *domain, const char *path,
 	      enum pinreg_granularity granularity, struct pinreg_why *why)
 {
 	struct stat before;
-	bool is_new = lstat(path, &before) != 0 && errno == ENOENT;
 	int ret;
 
 	*pmem = (struct pmem){ .gate = PMEM_SHUT, .granularity = granularity };
+	pmem->created = lstat(path, &before) != 0 && errno == ENOENT;
 	pthread_mutex_init(&pmem->lock, NULL);
 	pthread_cond_init(&pmem->idle, NULL);
 	catch_sigbus();
@@ -304,7 +304,7 @@ int pmem_open(struct pmem *pmem, struct pinreg_domain *domain, const char *path,
 		ret = take_keys(pmem);
 	if (ret && pmem->file) {
 		pmem_close(pmem);
-		if (is_new)
+		if (pmem->created)
 			unlink(path); /* a refusal leaves nothing behind */
 	}
 	return ret;

@@ -38,6 +38,7 @@ struct pmem {
 	uint8_t *base;
 	enum pinreg_granularity granularity; /* of the peers' transfers */
 	unsigned int needed_mtu;	     /* path MTU in bytes; 0: any */
+	bool created;			     /* it was not there before */
 
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t idle;

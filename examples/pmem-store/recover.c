@@ -267,20 +267,34 @@ static int recover(struct work *work)
 		   : 0;
 }
 
+int store_mark(struct store *store, struct scratch *scratch, struct recovery *recovery)
+{
+	struct work work = { .store = store, .scratch = scratch, .found = recovery };
+	int ret;
+
+	pthread_mutex_lock(&store->lock);
+	store->index.super.served = true;
+	ret = mirror_note(&store->mirror, &store->index.super);
+	if (ret == 0)
+		ret = right_super(&work);
+	store->marked = ret == 0;
+	pthread_mutex_unlock(&store->lock);
+	return ret ? work_fail(&work, ret, "%s or its mirror cannot be written: %s", store->path,
+			       strerror(-ret))
+		   : 0;
+}
+
 int store_recover(struct store *store, struct scratch *scratch, struct recovery *recovery)
 {
 	struct work work = { .store = store, .scratch = scratch, .found = recovery };
 	uint64_t generation = pmem_look(&store->pmem).generation;
-	int ret = 0;
+	int ret;
 
-	*recovery = (struct recovery){ 0 };
 	pthread_mutex_lock(&store->lock);
-	if (!store->loaded) {
-		ret = work_load(&work);
-		store->loaded = ret == 0;
-	}
+	recovery->made = store->made;
+	ret = recover(&work);
 	if (ret == 0)
-		ret = recover(&work);
+		store->made = false;
 	pthread_mutex_unlock(&store->lock);
 	if (ret == 0 && !pmem_serve(&store->pmem, generation))
 		ret = -EAGAIN;

@@ -25,7 +25,4 @@ work_read work_read_mirror;
 
 int work_is_right(struct work *work, const struct entry *entry, work_read *read, bool *right);
 
-/* The index into memory, the first time. */
-int work_load(struct work *work);
-
 #endif

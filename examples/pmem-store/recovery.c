@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * recovery.c -- the thread that puts the store right.
+ * recovery.c -- a thread that loads or puts right.
  */
 #include "recovery.h"
 
@@ -8,6 +8,21 @@
 #include <unistd.h>
 
 #include "say.h"
+
+int recovery_of_shelf(void *subject, struct scratch *scratch, struct recovery *found)
+{
+	return shelf_load(subject, scratch, found);
+}
+
+int recovery_of_store(void *subject, struct scratch *scratch, struct recovery *found)
+{
+	return store_recover(subject, scratch, found);
+}
+
+int recovery_marks(void *subject, struct scratch *scratch, struct recovery *found)
+{
+	return store_mark(subject, scratch, found);
+}
 
 static void *run(void *arg)
 {
@@ -18,7 +33,7 @@ static void *run(void *arg)
 
 	recovery->result = scratch_make(&scratch);
 	if (recovery->result == 0)
-		recovery->result = store_recover(recovery->store, &scratch, &recovery->found);
+		recovery->result = recovery->job(recovery->subject, &scratch, &recovery->found);
 	scratch_free(&scratch);
 	atomic_store(&recovery->ended, true);
 	ignored = write(recovery->wake_fd, &one, sizeof(one));
@@ -26,11 +41,12 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int recovery_start(struct recovery_thread *recovery, struct store *store, int wake_fd)
+int recovery_start(struct recovery_thread *recovery, recovery_job *job, void *subject, int wake_fd)
 {
 	if (recovery->running)
 		return 0;
-	recovery->store = store;
+	recovery->job = job;
+	recovery->subject = subject;
 	recovery->wake_fd = wake_fd;
 	recovery->found = (struct recovery){ 0 };
 	atomic_store(&recovery->ended, false);
@@ -48,35 +64,34 @@ bool recovery_ended(struct recovery_thread *recovery, int *result)
 	return true;
 }
 
-void recovery_stop(struct recovery_thread *recovery, struct store *store)
+void recovery_stop(struct recovery_thread *recovery)
 {
 	if (!recovery->running)
 		return;
-	pmem_shut(&store->pmem); /* it finds the file away and ends */
 	pthread_join(recovery->thread, NULL);
 	recovery->running = false;
 }
 
-static void print_number(const char *what, uint64_t number)
+static void print_number(const char *label, const char *what, uint64_t number)
 {
 	if (number)
-		say("  %s: %llu", what, (unsigned long long)number);
+		say("%s  %s: %llu", label, what, (unsigned long long)number);
 }
 
-void recovery_print(const struct recovery *found)
+void recovery_print(const struct recovery *found, const char *label)
 {
 	if (found->made)
-		say("a new store was made");
+		say("%sa new store was made", label);
 	if (found->mirror_made)
-		say("a new mirror was made");
+		say("%sa new mirror was made", label);
 	if (found->index_made)
-		say("a copy of the index was made");
-	say("checked: %llu objects, %llu bytes are right", (unsigned long long)found->objects,
-	    (unsigned long long)found->bytes);
+		say("%sa copy of the index was made", label);
+	say("%schecked: %llu objects, %llu bytes are right", label,
+	    (unsigned long long)found->objects, (unsigned long long)found->bytes);
 	if (found->repaired)
-		say("  repaired from the mirror: %llu objects, %llu bytes",
+		say("%s  repaired from the mirror: %llu objects, %llu bytes", label,
 		    (unsigned long long)found->repaired, (unsigned long long)found->repaired_bytes);
-	print_number("index entries put right", found->entries);
-	print_number("objects put right in the mirror", found->mirrored);
-	print_number("objects DESTROYED, they cannot be read", found->destroyed);
+	print_number(label, "index entries put right", found->entries);
+	print_number(label, "objects put right in the mirror", found->mirrored);
+	print_number(label, "objects DESTROYED, they cannot be read", found->destroyed);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * recovery.h -- the thread that puts the store right while the server listens
- * to what happens to FILE.
+ * recovery.h -- a thread that loads or puts right while the server listens to
+ * what happens to its files.
  */
 #ifndef PMEM_STORE_RECOVERY_H
 #define PMEM_STORE_RECOVERY_H
@@ -10,10 +10,17 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "store.h"
+#include "shelf.h"
+
+/* Return: as store_load(), whatever of it is done. */
+typedef int recovery_job(void *subject, struct scratch *scratch, struct recovery *found);
+recovery_job recovery_of_shelf; /* shelf_load() */
+recovery_job recovery_of_store; /* store_recover() */
+recovery_job recovery_marks;	/* store_mark() */
 
 struct recovery_thread {
-	struct store *store;
+	recovery_job *job;
+	void *subject;
 	int wake_fd;
 	pthread_t thread;
 	bool running;
@@ -24,11 +31,13 @@ struct recovery_thread {
 
 /* 0 or -errno. While one runs it does nothing: that one ends with -EAGAIN, and
  * the server starts the next. */
-int recovery_start(struct recovery_thread *recovery, struct store *store, int wake_fd);
-/* True once for every end; then result is that of store_recover(). */
+int recovery_start(struct recovery_thread *recovery, recovery_job *job, void *subject, int wake_fd);
+/* True once for every end; then result is that of the job. */
 bool recovery_ended(struct recovery_thread *recovery, int *result);
-void recovery_stop(struct recovery_thread *recovery, struct store *store);
+/* The files it works on are shut: it finds them away and ends. */
+void recovery_stop(struct recovery_thread *recovery);
 
-void recovery_print(const struct recovery *found);
+/* label: the beginning of every line. */
+void recovery_print(const struct recovery *found, const char *label);
 
 #endif

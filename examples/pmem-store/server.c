@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * server.c -- serve FILE until a signal ends it.
+ * server.c -- serve files until a signal ends it.
  *
  * The main thread answers to breaks and must never wait for a disk or a peer.
  * Sessions and recovery, which do, have threads of their own.
@@ -14,33 +14,26 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rdma/rdma_cma.h>
 
 #include "address.h"
-#include "recovery.h"
+#include "files.h"
 #include "say.h"
 #include "session.h"
 
 #define BACKLOG 16
-/* From a break to the fence, should a copy out of the mapping be slow to end. */
-#define QUIESCE_MS 50
-
 struct server {
 	const struct serve_options *options;
 	struct device device;
-	struct store store;
+	struct files files;
 	struct rdma_event_channel *channel;
 	struct rdma_cm_id *listener;
 	struct sessions sessions;
-	struct recovery_thread recovery;
-	uint32_t rkey; /* as it was last printed */
 	int wake_fd;
 	int signal_fd;
 	bool listening;
-	bool file_open;
 	bool stop;
 	int status;
 };
@@ -50,114 +43,6 @@ static void give_up(struct server *server, int status)
 	server->stop = true;
 	server->status = status;
 }
-
-/* ---- the file's events ------------------------------------------------------ */
-
-static void print_keys(struct server *server)
-{
-	struct pmem_view view = pmem_look(&server->store.pmem);
-
-	say("keys: data rkey 0x%x, index rkey 0x%x, generation %llu", view.data.rkey,
-	    view.head.rkey, (unsigned long long)view.generation);
-	server->rkey = view.data.rkey;
-}
-
-static double ms_until(uint64_t monotonic_ns)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return ((double)monotonic_ns - (double)now.tv_sec * 1e9 - (double)now.tv_nsec) / 1e6;
-}
-
-static void on_break(struct server *server, const struct pinreg_event *event)
-{
-	static const char *const who[] = {
-		[PINREG_BREAKER_NONE] = "somebody wants the file",
-		[PINREG_BREAKER_READER] = "somebody opens the file for reading",
-		[PINREG_BREAKER_WRITER] = "somebody opens the file for writing or truncates it",
-	};
-	double drained_ms;
-
-	pmem_shut(&server->store.pmem);
-	drained_ms = QUIESCE_MS - ms_until(event->deadline_ns);
-	pinreg_file_ack(event->file, event->generation); /* first let go, then talk */
-	say("BREAK: %s (generation %llu); drained after %.3f ms",
-	    who[event->breaker <= PINREG_BREAKER_WRITER ? event->breaker : 0],
-	    (unsigned long long)event->generation, drained_ms);
-}
-
-static void on_restored(struct server *server, const struct pinreg_event *event)
-{
-	uint32_t old = server->rkey;
-	int ret = pmem_back(&server->store.pmem);
-	struct pmem_view view = pmem_look(&server->store.pmem);
-
-	say("RESTORED: after %.1f ms, rkey 0x%x -> 0x%x, generation %llu, size %llu -> %llu, "
-	    "%llu bytes zeroed",
-	    (double)event->away_ns / 1e6, old, view.data.rkey,
-	    (unsigned long long)event->generation, (unsigned long long)event->old_size,
-	    (unsigned long long)event->new_size, (unsigned long long)event->zeroed);
-	server->rkey = view.data.rkey;
-	if (ret == 0)
-		ret = recovery_start(&server->recovery, &server->store, server->wake_fd);
-	if (ret && ret != -EAGAIN) { /* away again: another event will come */
-		complain("the file came back without keys: %s", strerror(-ret));
-		give_up(server, 1);
-	}
-}
-
-static void on_lost(struct server *server, const struct pinreg_event *event)
-{
-	char sentence[512];
-
-	pmem_shut(&server->store.pmem);
-	pinreg_why_describe(&event->why, sentence, sizeof(sentence));
-	say("LOST: %s", sentence);
-	give_up(server, 1);
-}
-
-/* FENCED follows; what was stored meanwhile may be in somebody else's way. */
-static void on_lease_lost(const struct pinreg_event *event)
-{
-	char sentence[512];
-
-	pinreg_why_describe(&event->why, sentence, sizeof(sentence));
-	complain("LEASE LOST: %s", sentence);
-}
-
-static void handle_file_events(struct server *server)
-{
-	struct pinreg_event event = { .size = sizeof(event) };
-
-	while (pinreg_domain_next_event(server->device.domain, &event) == 0) {
-		if (event.missed)
-			say("(%u events were dropped)", event.missed);
-		switch (event.type) {
-		case PINREG_EVENT_BREAK:
-			on_break(server, &event);
-			break;
-		case PINREG_EVENT_FENCED:
-			pmem_shut(&server->store.pmem);
-			say("FENCED: let go after %.3f ms", (double)event.held_up_ns / 1e6);
-			break;
-		case PINREG_EVENT_RESTORED:
-			on_restored(server, &event);
-			break;
-		case PINREG_EVENT_LOST:
-			on_lost(server, &event);
-			break;
-		case PINREG_EVENT_LEASE_LOST:
-			on_lease_lost(&event);
-			break;
-		case PINREG_EVENT_DEVICE: /* neither was asked for */
-		case PINREG_EVENT_ADMITTED:
-			break;
-		}
-	}
-}
-
-/* ---- recovery --------------------------------------------------------------- */
 
 static void listen_now(struct server *server)
 {
@@ -170,29 +55,14 @@ static void listen_now(struct server *server)
 	say("ready: port %u", ntohs(rdma_get_src_port(server->listener)));
 }
 
-static void handle_recovery(struct server *server)
+static void handle_file_events(struct server *server)
 {
-	struct recovery *found = &server->recovery.found;
-	int ret;
+	struct pinreg_event event = { .size = sizeof(event) };
 
-	if (!recovery_ended(&server->recovery, &ret))
-		return;
-	if (ret == -EAGAIN) {
-		if (pmem_look(&server->store.pmem).gate == PMEM_CHECKING &&
-		    recovery_start(&server->recovery, &server->store, server->wake_fd) != 0)
-			give_up(server, 1);
-		return; /* or it goes on when the file is back */
-	}
-	if (ret) {
-		complain("%s", found->problem);
+	while (pinreg_domain_next_event(server->device.domain, &event) == 0)
+		files_on_event(&server->files, &event);
+	if (server->files.failed)
 		give_up(server, 1);
-		return;
-	}
-	recovery_print(found);
-	if (!server->listening)
-		listen_now(server);
-	else
-		say("serving again");
 }
 
 /* ---- connections ------------------------------------------------------------ */
@@ -218,12 +88,6 @@ static void handle_connections(struct server *server)
 	}
 }
 
-/* FILE may have any size when somebody changed it while no server ran. */
-static uint64_t store_size(const struct serve_options *options)
-{
-	return options->size ? options->size : mirror_size(options->mirror_path);
-}
-
 /* ---- from the start to the end ----------------------------------------------- */
 
 static void handle_wake(struct server *server)
@@ -232,12 +96,11 @@ static void handle_wake(struct server *server)
 	ssize_t ignored = read(server->wake_fd, &count, sizeof(count));
 
 	(void)ignored;
-	handle_recovery(server);
-	if (store_failed(&server->store)) {
-		complain("%s or its mirror cannot be made durable: %s", server->options->path,
-			 strerror(-store_failed(&server->store)));
+	files_on_wake(&server->files);
+	if (server->files.failed)
 		give_up(server, 1);
-	}
+	else if (server->files.ready && !server->listening)
+		listen_now(server);
 }
 
 static void loop(struct server *server)
@@ -291,7 +154,7 @@ static int open_device(struct server *server)
 
 	if (!verbs)
 		verbs = device_first();
-	return verbs ? device_open(&server->device, verbs, QUIESCE_MS) : -ENODEV;
+	return verbs ? device_open(&server->device, verbs, SERVED_QUIESCE_MS) : -ENODEV;
 }
 
 static void print_trust(struct server *server)
@@ -313,38 +176,10 @@ static void print_trust(struct server *server)
 	    (unsigned long long)report.bytes_wrong, (unsigned long long)report.bytes);
 }
 
-static int open_store(struct server *server)
-{
-	struct pinreg_why why = { 0 };
-	char sentence[512];
-	int ret = pmem_open(&server->store.pmem, server->device.domain, server->options->path,
-			    store_size(server->options), server->options->granularity, &why);
-
-	if (ret) {
-		if (why.reason == PINREG_REASON_NONE)
-			complain("%s: %s", server->options->path, strerror(-ret));
-		else if (pinreg_why_describe(&why, sentence, sizeof(sentence)) > 0)
-			complain("%s: %s", server->options->path, sentence);
-		return EXIT_REFUSED;
-	}
-	server->file_open = true;
-	server->sessions.needed_mtu = server->store.pmem.needed_mtu;
-	if (stat(server->options->path, &server->store.identity) != 0) {
-		complain("%s: %s", server->options->path, strerror(errno));
-		return 1;
-	}
-	print_keys(server);
-	ret = recovery_start(&server->recovery, &server->store, server->wake_fd);
-	return ret ? 1 : 0;
-}
-
 static void close_all(struct server *server)
 {
 	sessions_end(&server->sessions);
-	recovery_stop(&server->recovery, &server->store);
-	if (server->file_open && pmem_close(&server->store.pmem) != 0)
-		complain("the file could not be closed cleanly");
-	store_close(&server->store);
+	files_close(&server->files);
 	if (server->listener)
 		rdma_destroy_id(server->listener);
 	device_close(&server->device);
@@ -357,11 +192,10 @@ static void close_all(struct server *server)
 int server_run(const struct serve_options *options)
 {
 	struct server server = { .options = options, .wake_fd = -1, .signal_fd = -1 };
-	int ret;
+	int ret = open_endpoints(&server);
 
-	store_init(&server.store, options);
-	ret = open_endpoints(&server);
-	sessions_init(&server.sessions, &server.store, &server.device, server.wake_fd);
+	files_init(&server.files, options, server.wake_fd);
+	sessions_init(&server.sessions, &server.files.shelf, &server.device, server.wake_fd);
 	if (ret == 0)
 		ret = open_device(&server);
 	if (ret) {
@@ -369,7 +203,8 @@ int server_run(const struct serve_options *options)
 		server.status = EXIT_REFUSED;
 	} else {
 		print_trust(&server);
-		server.status = open_store(&server);
+		server.status = files_open(&server.files, server.device.domain);
+		server.sessions.needed_mtu = files_needed_mtu(&server.files);
 		if (server.status == 0)
 			loop(&server);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * server.h -- serve FILE until a signal ends it.
+ * server.h -- serve files until a signal ends it.
  */
 #ifndef PMEM_STORE_SERVER_H
 #define PMEM_STORE_SERVER_H

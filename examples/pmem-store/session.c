@@ -16,7 +16,7 @@
 struct session {
 	struct session *next;
 	struct sessions *all;
-	struct store *store;
+	struct shelf *shelf;
 	struct rdma_cm_id *id;
 	struct link link;
 	struct scratch scratch;
@@ -33,35 +33,45 @@ static void wake_server(const struct session *session)
 
 static enum wire_status hello(struct session *session, struct message *answer)
 {
-	struct pmem_view view = pmem_look(&session->store->pmem);
 	unsigned int mtu = link_path_mtu(&session->link);
 
 	if (session->all->needed_mtu && mtu != session->all->needed_mtu) {
 		answer->length = session->all->needed_mtu;
 		return WIRE_BAD_MTU;
 	}
+	answer->path_mtu = session->all->needed_mtu;
+	answer->file = session->shelf->count;
+	answer->sequence = session->shelf->moves;
+	answer->store_size = shelf_largest(session->shelf);
+	return WIRE_OK;
+}
+
+static enum wire_status where_is_index(struct session *session, const struct message *request,
+				       struct message *answer)
+{
+	const struct store *store;
+	struct pmem_view view;
+
+	if (request->file >= session->shelf->count)
+		return WIRE_BAD_REQUEST;
+	store = &session->shelf->stores[request->file];
+	view = pmem_look(&session->shelf->stores[request->file].pmem);
 	if (view.gate != PMEM_SERVING)
 		return WIRE_BUSY;
-	answer->path_mtu = session->all->needed_mtu;
+	answer->file = request->file;
 	answer->range = view.head;
 	answer->generation = view.generation;
-	answer->store_size = session->store->pmem.layout.size;
+	answer->store_size = store->pmem.layout.size;
 	return WIRE_OK;
 }
 
 static enum wire_status reserve(struct session *session, const struct message *request,
 				struct message *answer)
 {
-	struct store *store = session->store;
-	uint64_t room = store->pmem.layout.size - store->pmem.layout.data_offset;
 	enum wire_status status;
 
-	store_cancel(store, &session->ticket);
-	if (request->length > room) {
-		answer->length = room;
-		return WIRE_FULL;
-	}
-	status = store_reserve(store, request->name, request->length, &session->ticket,
+	store_cancel(&session->ticket);
+	status = shelf_reserve(session->shelf, request->name, request->length, &session->ticket,
 			       &answer->length);
 	if (status == WIRE_OK) {
 		answer->length = request->length;
@@ -79,14 +89,14 @@ static enum wire_status commit(struct session *session, const struct message *re
 	if (ticket->number == 0 || request->sequence != ticket->number ||
 	    request->generation != ticket->generation || request->length != ticket->length)
 		return WIRE_BAD_REQUEST;
-	return store_commit(session->store, ticket, &request->sum, &session->scratch);
+	return shelf_commit(session->shelf, ticket, &request->sum, &session->scratch);
 }
 
 static enum wire_status lookup(struct session *session, const struct message *request,
 			       struct message *answer)
 {
 	struct entry entry;
-	enum wire_status status = store_lookup(session->store, request->name, &entry,
+	enum wire_status status = shelf_lookup(session->shelf, request->name, &entry,
 					       &answer->range, &answer->generation);
 
 	if (status == WIRE_OK) {
@@ -119,10 +129,13 @@ static int answer_to(struct session *session, const struct message *request)
 			answer.range = (struct wire_range){ 0 };
 		break;
 	case WIRE_REMOVE:
-		answer.status = store_remove(session->store, request->name);
+		answer.status = shelf_remove(session->shelf, request->name);
+		break;
+	case WIRE_INDEX:
+		answer.status = where_is_index(session, request, &answer);
 		break;
 	}
-	if (store_failed(session->store))
+	if (shelf_failed(session->shelf))
 		wake_server(session);
 	return link_send(&session->link, &answer);
 }
@@ -172,7 +185,7 @@ static void *run(void *arg)
 	} else {
 		rdma_reject(session->id, NULL, 0);
 	}
-	store_cancel(session->store, &session->ticket);
+	store_cancel(&session->ticket);
 	end(session);
 	return NULL;
 }
@@ -184,7 +197,7 @@ static struct session *make(struct sessions *all, struct rdma_cm_id *id)
 	if (!session)
 		return NULL;
 	session->all = all;
-	session->store = all->store;
+	session->shelf = all->shelf;
 	session->id = id;
 	link_init(&session->link, id);
 	if (scratch_make(&session->scratch) == 0)
@@ -222,10 +235,10 @@ static bool start(struct sessions *all, struct rdma_cm_id *id)
 	return true;
 }
 
-void sessions_init(struct sessions *sessions, struct store *store, struct device *device,
+void sessions_init(struct sessions *sessions, struct shelf *shelf, struct device *device,
 		   int wake_fd)
 {
-	*sessions = (struct sessions){ .store = store, .device = device, .wake_fd = wake_fd };
+	*sessions = (struct sessions){ .shelf = shelf, .device = device, .wake_fd = wake_fd };
 	pthread_mutex_init(&sessions->lock, NULL);
 	pthread_cond_init(&sessions->ended, NULL);
 }

@@ -12,16 +12,16 @@
 #include <stdbool.h>
 
 #include "link.h"
-#include "store.h"
+#include "shelf.h"
 
 struct session;
 
 /* All of a server's. */
 struct sessions {
-	struct store *store;
+	struct shelf *shelf;
 	struct device *device;
 	unsigned int needed_mtu; /* path MTU in bytes; 0: any */
-	int wake_fd;		 /* written to when the store has failed */
+	int wake_fd;		 /* written to when a store has failed */
 
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t ended;
@@ -29,7 +29,7 @@ struct sessions {
 	unsigned int count; /* threads, also those that are just ending */
 };
 
-void sessions_init(struct sessions *sessions, struct store *store, struct device *device,
+void sessions_init(struct sessions *sessions, struct shelf *shelf, struct device *device,
 		   int wake_fd);
 /* Serve a connection request. It is accepted or rejected, and the id is the session's. */
 void sessions_start(struct sessions *sessions, struct rdma_cm_id *id);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store.c -- the objects of FILE: reserve, commit, look up, remove.
+ * store.c -- the objects of one FILE: reserve, commit, look up, remove.
  */
 #include "store.h"
 
@@ -27,13 +27,15 @@ void scratch_free(struct scratch *scratch)
 	*scratch = (struct scratch){ 0 };
 }
 
-void store_init(struct store *store, const struct serve_options *options)
+void store_init(struct store *store, struct names *names, const struct serve_file *file,
+		bool index_only)
 {
 	memset(store, 0, sizeof(*store));
-	store->path = options->path;
-	store->mirror_path = options->mirror_path;
-	store->other_path = options->other_path;
-	store->index_only = options->index_only;
+	store->names = names;
+	store->path = file->path;
+	store->mirror_path = file->mirror_path;
+	store->other_path = file->other_path;
+	store->index_only = index_only;
 	store->mirror.fd = -1;
 	pthread_mutex_init(&store->lock, NULL);
 }
@@ -50,6 +52,18 @@ void store_close(struct store *store)
 static uint64_t entry_offset(const struct store *store, uint64_t number)
 {
 	return store->index.super.index_offset + number * FORMAT_ENTRY;
+}
+
+void store_set_entry(struct store *store, struct entry *entry, const struct entry *value)
+{
+	pthread_mutex_lock(&store->names->lock);
+	*entry = *value;
+	pthread_mutex_unlock(&store->names->lock);
+}
+
+const struct entry *store_holds(struct store *store, const char *name)
+{
+	return index_find(&store->index, name);
 }
 
 /* The word goes first when it invalidates and last when it validates. */
@@ -120,7 +134,8 @@ enum wire_status store_reserve(struct store *store, const char *name, uint64_t l
 	*free_bytes = index_free_bytes(&store->index);
 	/* an overwrite takes a second entry for a moment, too */
 	if (index_spare(&store->index) && index_reserve(&store->index, length, &ticket->offset)) {
-		ticket->number = ++store->index.last_sequence;
+		ticket->store = store;
+		ticket->number = ++store->names->last_sequence;
 		ticket->generation = view.generation;
 		ticket->length = length;
 		ticket->range = range_of(store, &view, ticket->offset, length);
@@ -131,8 +146,21 @@ enum wire_status store_reserve(struct store *store, const char *name, uint64_t l
 	return status;
 }
 
-void store_cancel(struct store *store, struct ticket *ticket)
+bool store_room(struct store *store, uint64_t *free_bytes)
 {
+	struct pmem_view view;
+
+	if (!lock_serving(store, &view))
+		return false;
+	*free_bytes = index_free_bytes(&store->index);
+	pthread_mutex_unlock(&store->lock);
+	return true;
+}
+
+void store_cancel(struct ticket *ticket)
+{
+	struct store *store = ticket->store;
+
 	if (ticket->number) {
 		pthread_mutex_lock(&store->lock);
 		index_release(&store->index, ticket->offset, ticket->length);
@@ -201,6 +229,15 @@ static int change_entry(struct store *store, uint64_t number, const struct entry
 	return ret ? ret : note_entry(store, number, entry);
 }
 
+/* In memory, and its room is free. */
+static void forget(struct store *store, struct entry *entry)
+{
+	static const struct entry none;
+
+	index_release(&store->index, entry->offset, entry->length);
+	store_set_entry(store, entry, &none);
+}
+
 static void erase(struct store *store, struct entry *old)
 {
 	static const struct entry none;
@@ -208,7 +245,7 @@ static void erase(struct store *store, struct entry *old)
 	int ret;
 
 	/* Not synced: until it is, the higher sequence of the new entry decides. */
-	ret = store_mirror_entry(store, number, &none);
+	ret = store_has_mirror(store) ? store_mirror_entry(store, number, &none) : 0;
 	if (ret)
 		store->failed = ret;
 	store->erase_pending = true;
@@ -217,8 +254,35 @@ static void erase(struct store *store, struct entry *old)
 	/* Where FILE is away, recovery does it. */
 	if (ret && ret != -EAGAIN)
 		store->failed = ret;
-	index_release(&store->index, old->offset, old->length);
-	*old = none;
+	forget(store, old);
+}
+
+static void sync_erased(struct store *store)
+{
+	int ret = store_has_mirror(store) ? mirror_sync(&store->mirror) : 0;
+
+	if (ret)
+		store->failed = ret;
+	else
+		store->erase_pending = false;
+}
+
+/*
+ * Synced, unlike an overwriting in one file: whoever removes the newer version
+ * in the other file later must not wake this one.
+ */
+void store_erase_version(struct store *store, const char *name, uint64_t sequence)
+{
+	pthread_mutex_lock(&store->lock);
+	for (uint64_t i = 0; i < store->index.super.entries; i++) {
+		struct entry *entry = &store->index.entries[i];
+
+		if (entry->sequence != sequence || strcmp(entry->name, name) != 0)
+			continue;
+		erase(store, entry);
+		sync_erased(store);
+	}
+	pthread_mutex_unlock(&store->lock);
 }
 
 static enum wire_status publish(struct store *store, struct ticket *ticket,
@@ -240,16 +304,17 @@ static enum wire_status publish(struct store *store, struct ticket *ticket,
 	ret = change_entry(store, index_number(&store->index, spare), &entry);
 	if (ret)
 		return status_of(store, ret);
-	*spare = entry;
+	store_set_entry(store, spare, &entry);
 	ticket->number = 0; /* the extent belongs to the entry now */
 	if (old)
 		erase(store, old);
 	return WIRE_OK;
 }
 
-enum wire_status store_commit(struct store *store, struct ticket *ticket,
-			      const struct checksum *sum, struct scratch *scratch)
+enum wire_status store_commit(struct ticket *ticket, const struct checksum *sum,
+			      struct scratch *scratch)
 {
+	struct store *store = ticket->store;
 	enum wire_status status = take_data(store, ticket, sum, scratch);
 	struct pmem_view view;
 
@@ -262,7 +327,7 @@ enum wire_status store_commit(struct store *store, struct ticket *ticket,
 	} else if (pmem_look(&store->pmem).generation != ticket->generation) {
 		status = WIRE_STALE; /* and not a mismatch: the bytes went with the old keys */
 	}
-	store_cancel(store, ticket);
+	store_cancel(ticket);
 	return status == WIRE_BUSY ? WIRE_STALE : status;
 }
 
@@ -298,8 +363,7 @@ static enum wire_status remove_entry(struct store *store, struct entry *entry)
 		ret = change_entry(store, index_number(&store->index, entry), &none);
 	if (ret)
 		return status_of(store, ret);
-	index_release(&store->index, entry->offset, entry->length);
-	*entry = none;
+	forget(store, entry);
 	return WIRE_OK;
 }
 

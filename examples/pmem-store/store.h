@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store.h -- the objects of FILE: reserve, commit, look up, remove, recover.
+ * store.h -- the objects of one FILE: reserve, commit, look up, remove, recover.
  *
  * Two copies, one order. With a mirror every change is durable there first and
  * goes to FILE after it: whatever FILE lost is in the mirror. Where the mirror has
  * the index only, FILE is first: what it names had its bytes in FILE, and what of
  * them is not there any more was destroyed.
  *
- * Lock order: store.lock before pmem.lock. A break takes pmem.lock only, so
- * that it never waits for a disk.
+ * Lock order: store.lock, then pmem.lock or names.lock. A break takes pmem.lock
+ * only, so that it never waits for a disk. Nobody holds the locks of two stores.
  */
 #ifndef PMEM_STORE_STORE_H
 #define PMEM_STORE_STORE_H
@@ -23,18 +23,30 @@
 #include "pmem.h"
 #include "wire.h"
 
+/*
+ * What all stores of a server share. Recovery holds store.lock for as long as it
+ * takes; so that a name can be looked for meanwhile, who changes the name or the
+ * sequence of an entry in memory holds names.lock too, and either is enough to read.
+ */
+struct names {
+	pthread_mutex_t lock;
+	atomic_uint_least64_t last_sequence;
+};
+
 struct store {
+	struct names *names;
 	struct pmem pmem;
 	const char *path;
 	const char *mirror_path;
 	const char *other_path; /* of a mirror of the other sort, should there be one */
 	bool index_only;	/* the mirror has no data */
-	struct stat identity;	/* of FILE */
 
 	pthread_mutex_t lock; /* guards what follows */
 	struct mirror mirror;
 	struct index index;
 	bool loaded;
+	bool made;	       /* this is a new store, until it was first put right */
+	atomic_bool marked;    /* FILE and mirror say that the set was served */
 	bool mirror_unchecked; /* its objects were not compared since the start */
 	bool erase_pending;    /* an erased entry of the mirror is not synced yet */
 	atomic_int failed;     /* -errno of the mirror or FILE; the server gives up */
@@ -50,6 +62,7 @@ void scratch_free(struct scratch *scratch);
 
 /* Room for one object that is being put; number 0: none. */
 struct ticket {
+	struct store *store;
 	uint64_t number;
 	uint64_t generation;
 	uint64_t offset;
@@ -61,12 +74,19 @@ struct ticket {
 enum wire_status store_reserve(struct store *store, const char *name, uint64_t length,
 			       struct ticket *ticket, uint64_t *free_bytes);
 /* The ticket is used up, whatever the answer is. */
-enum wire_status store_commit(struct store *store, struct ticket *ticket,
-			      const struct checksum *sum, struct scratch *scratch);
-void store_cancel(struct store *store, struct ticket *ticket);
+enum wire_status store_commit(struct ticket *ticket, const struct checksum *sum,
+			      struct scratch *scratch);
+void store_cancel(struct ticket *ticket);
 enum wire_status store_lookup(struct store *store, const char *name, struct entry *entry,
 			      struct wire_range *range, uint64_t *generation);
 enum wire_status store_remove(struct store *store, const char *name);
+/* The version with this sequence is not needed any more: another file has a newer one.
+ * It is erased durably, or where FILE is away by recovery. */
+void store_erase_version(struct store *store, const char *name, uint64_t sequence);
+/* False while FILE is away. */
+bool store_room(struct store *store, uint64_t *free_bytes);
+/* Index entry of the newest of this name, in memory; the names are locked. */
+const struct entry *store_holds(struct store *store, const char *name);
 
 struct recovery {
 	uint64_t objects; /* in the store, and right */
@@ -83,15 +103,22 @@ struct recovery {
 };
 
 /*
- * Make FILE right and serve. Return: 0; -EAGAIN when the file went away again
- * (call it again when it is back); another -errno, with the problem.
+ * Each of these: 0; -EAGAIN when the file went away (call it again when it is back);
+ * another -errno, with the problem.
+ * store_load() reads the index into memory. Nothing of the store is written to.
+ * store_recover() makes FILE and mirror right and serves.
+ * store_mark() notes in both that the set was served.
  */
+int store_load(struct store *store, struct scratch *scratch, struct recovery *recovery);
 int store_recover(struct store *store, struct scratch *scratch, struct recovery *recovery);
+int store_mark(struct store *store, struct scratch *scratch, struct recovery *recovery);
 
-void store_init(struct store *store, const struct serve_options *options);
+void store_init(struct store *store, struct names *names, const struct serve_file *file,
+		bool index_only);
 void store_close(struct store *store); /* not the pmem */
 
-/* Used by store.c and recover.c. */
+/* Used by store.c, load.c and recover.c. */
+void store_set_entry(struct store *store, struct entry *entry, const struct entry *value);
 int store_write_entry(struct store *store, uint64_t number, const struct entry *entry);
 int store_mirror_entry(struct store *store, uint64_t number, const struct entry *entry);
 

@@ -7,7 +7,7 @@
 #include "bytes.h"
 
 #define MAGIC 0x53504d50u /* "PMPS" */
-#define VERSION 1u
+#define VERSION 2u
 #define FLAG_ANSWER 1u
 
 enum {
@@ -27,6 +27,7 @@ enum {
 	AT_STORE_SIZE = 64,
 	AT_SUM = 72,
 	AT_NAME_LENGTH = 88,
+	AT_FILE = 92,
 	AT_NAME = 96,
 	AT_END = AT_NAME + FORMAT_NAME,
 };
@@ -44,6 +45,7 @@ void wire_encode(const struct message *message, uint8_t raw[WIRE_BYTES])
 	put32(raw + AT_ID, message->id);
 	put32(raw + AT_PATH_MTU, message->path_mtu);
 	put32(raw + AT_RKEY, message->range.rkey);
+	put32(raw + AT_FILE, message->file);
 	put64(raw + AT_GENERATION, message->generation);
 	put64(raw + AT_SEQUENCE, message->sequence);
 	put64(raw + AT_LENGTH, message->length);
@@ -66,7 +68,7 @@ static bool head_ok(const uint8_t *raw)
 	uint16_t type = get16(raw + AT_TYPE);
 
 	return get32(raw + AT_MAGIC) == MAGIC && get16(raw + AT_VERSION) == VERSION &&
-	       type >= WIRE_HELLO && type <= WIRE_REMOVE &&
+	       type >= WIRE_HELLO && type <= WIRE_INDEX &&
 	       (get16(raw + AT_FLAGS) & ~FLAG_ANSWER) == 0 &&
 	       get16(raw + AT_STATUS) < WIRE_STATUSES;
 }
@@ -89,6 +91,7 @@ bool wire_decode(const uint8_t *raw, size_t length, struct message *message)
 	message->status = (enum wire_status)get16(raw + AT_STATUS);
 	message->id = get32(raw + AT_ID);
 	message->path_mtu = get32(raw + AT_PATH_MTU);
+	message->file = get32(raw + AT_FILE);
 	message->generation = get64(raw + AT_GENERATION);
 	message->sequence = get64(raw + AT_SEQUENCE);
 	message->length = get64(raw + AT_LENGTH);

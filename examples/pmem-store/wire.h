@@ -20,11 +20,12 @@
 #define WIRE_DEFAULT_PORT 7471
 
 enum wire_type {
-	WIRE_HELLO = 1,	  /* where is the index, which path MTU is needed */
+	WIRE_HELLO = 1,	  /* how many files are there, which path MTU is needed */
 	WIRE_RESERVE = 2, /* name, length: room for an object */
 	WIRE_COMMIT = 3,  /* sequence (the ticket), generation, length, sum */
 	WIRE_LOOKUP = 4,  /* name: where is it */
 	WIRE_REMOVE = 5,  /* name */
+	WIRE_INDEX = 6,	  /* file: where is its index */
 };
 
 enum wire_status {
@@ -54,11 +55,13 @@ struct message {
 	enum wire_status status;
 	uint32_t id;		 /* of the request */
 	uint32_t path_mtu;	 /* HELLO answer: needed, bytes; 0: any will do */
+	uint32_t file;		 /* INDEX: 0 ...; HELLO answer: how many there are */
 	uint64_t generation;	 /* of the file */
-	uint64_t sequence;	 /* of the object; in RESERVE and COMMIT: the ticket */
+	uint64_t sequence;	 /* of the object; in RESERVE and COMMIT: the ticket;
+				    HELLO answer: objects that moved between files so far */
 	uint64_t length;	 /* of the object, bytes */
-	struct wire_range range; /* of the index (HELLO) or the object */
-	uint64_t store_size;	 /* HELLO answer: of FILE, bytes */
+	struct wire_range range; /* of the index or the object */
+	uint64_t store_size;	 /* bytes; INDEX answer: of FILE; HELLO answer: of the largest */
 	struct checksum sum;
 	char name[FORMAT_NAME + 1];
 };

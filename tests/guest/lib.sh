@@ -101,7 +101,7 @@ same_shape() {
 
 # ---- pmem-store ---------------------------------------------------------------
 
-# need_store: a guest in which pmem-store can run; STORE is a file to be
+# need_store: a guest in which pmem-store can run; STORE is a file to be, and the one of FILES
 need_store() {
 	command -v pmem-store >/dev/null || skip "pmem-store is not installed"
 	[[ -n ${PINREG_HOST_A-} ]] || skip "no RDMA device: this runs in the lab's guest"
@@ -109,6 +109,7 @@ need_store() {
 	export PMEM_STORE_ADDR=$PINREG_HOST_A
 	STORE_DIR=$(mktemp -d /pmem/ext4/store.XXXXXX)
 	STORE=$STORE_DIR/file
+	FILES=("$STORE")
 }
 
 # Each script about the server runs with both; *_byte.sh are those with "byte".
@@ -133,13 +134,24 @@ log_reached() {
 	(($(log_lines "$1") >= $2)) || ! kill -0 "$SERVER" 2>/dev/null
 }
 
+# start_without_waiting ARGUMENT...: it serves FILES
+start_without_waiting() {
+	: >"$LOG"
+	pmem-store serve "${FILES[@]}" --addr "$PINREG_HOST_A" --granularity "$GRANULARITY" "$@" >"$LOG" 2>&1 &
+	SERVER=$!
+}
+
 # start_server ARGUMENT...: until it is ready
 start_server() {
-	: >"$LOG"
-	pmem-store serve "$STORE" --addr "$PINREG_HOST_A" --granularity "$GRANULARITY" "$@" >"$LOG" 2>&1 &
-	SERVER=$!
+	start_without_waiting "$@"
 	wait_for "the server to be ready" 60 log_reached '^ready' 1
 	kill -0 "$SERVER" 2>/dev/null || fail "the server ended at once"
+}
+
+kill_server() {
+	kill -9 "$SERVER"
+	wait "$SERVER" 2>/dev/null || true
+	SERVER=
 }
 
 stop_server() {

@@ -48,7 +48,7 @@ says 'is no mirror'
 cmp "$STORE.mirror" "$WORK/before" || fail "it was written to"
 expect 1 timeout 60 pmem-store serve "$STORE" --size 1M --addr "$PINREG_HOST_A" \
 	--mirror "$STORE"
-says 'is no mirror'
+says 'no place for what follows'
 rm -f "$STORE" "$STORE.mirror"
 
 case_of "another size than the store was made for"
@@ -60,7 +60,7 @@ says 'made for 1048576 bytes'
 case_of "wrong usage"
 for arguments in "" "frobnicate" "put" "put a b" "get ../up" "get /root" "put a//b" "ls extra" \
 	"serve" "serve f --size 1" "serve f --size 4097K1" "serve f --size -1" "serve f --port 0" \
-	"serve f --port 70000" "serve f --mirror m --no-mirror" "serve f --granularity word" "get a --patience x" "ls --unknown"; do
+	"serve f --port 70000" "serve f --mirror m --no-mirror" "serve f g --mirror m" "serve f --granularity word" "get a --patience x" "ls --unknown"; do
 	# shellcheck disable=SC2086 # they are words
 	expect 2 pmem-store $arguments
 	says '^usage: '
