@@ -47,6 +47,8 @@ enum pinreg_breaker {
 	PINREG_BREAKER_NONE = 0,
 	PINREG_BREAKER_READER = 1, /* opened for reading */
 	PINREG_BREAKER_WRITER = 2, /* opened for writing, or truncated */
+	/* nobody waits: the path leads elsewhere, and PINREG_REPLACED_FOLLOW was set */
+	PINREG_BREAKER_REPLACED = 3,
 };
 
 /* What became of the device. */

@@ -38,6 +38,18 @@ enum pinreg_shrink {
 	PINREG_SHRINK_GIVE_UP = 1, /* the file is lost */
 };
 
+/* What to do when the path leads to another file than the one that was opened. */
+enum pinreg_replaced {
+	PINREG_REPLACED_GIVE_UP = 0, /* on the next return the file is lost */
+	/*
+	 * Serve that one, at the same address. Noticed at once where the file is renamed,
+	 * removed or renamed over, not where a directory above it is. It has to be on the
+	 * same filesystem and in the same DAX state. While the path leads nowhere the
+	 * file is away.
+	 */
+	PINREG_REPLACED_FOLLOW = 1,
+};
+
 /* What keeps others from changing a file while it is open here. */
 enum pinreg_seal {
 	PINREG_SEAL_DEFAULT = 0, /* PINREG_SEAL_LEASE */
@@ -56,6 +68,7 @@ struct pinreg_file_opts {
 	unsigned int mode;	       /* for a new file; default 0600 */
 	unsigned int allow_page_cache; /* 1: also files that are not in DAX state */
 	enum pinreg_shrink on_shrink;
+	enum pinreg_replaced on_replaced; /* FOLLOW needs a lease: not with PINREG_SEAL_NONE */
 	enum pinreg_seal seal;
 	unsigned int threads; /* for zeroing, at most; 0: one, see docs/performance.md */
 	pinreg_progress_function *progress; /* of zeroing, or NULL; not 0: cancel */

@@ -107,8 +107,8 @@ int pinreg_prepared_check_path(struct pinreg_prepared *file)
 {
 	uint64_t device, inode;
 	int status = file->device->sys->path_look(file->dirfd, file->path, &device, &inode);
-	if (status == -ENOENT || status == -ENOTDIR || status == -ELOOP)
-		return -ESTALE;
+	if (status == -ENOTDIR || status == -ELOOP)
+		return -ENOENT;
 	if (status)
 		return status;
 	return device == file->st_dev && inode == file->inode ? 0 : -ESTALE;

@@ -89,7 +89,7 @@ void pinreg_prepared_undo(struct pinreg_prepared *file, struct pinreg_tenure *te
 /* What was prepared is to stay. */
 void pinreg_prepared_keep(struct pinreg_prepared *file);
 
-/* Does the path still lead here? 0, -ESTALE, or another -errno of looking. */
+/* Does the path still lead here? 0, -ESTALE, -ENOENT: nowhere, or another -errno of looking. */
 int pinreg_prepared_check_path(struct pinreg_prepared *file);
 
 /*

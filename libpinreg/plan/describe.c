@@ -341,6 +341,9 @@ static int say_file(const struct pinreg_why *why, const struct sentence *out)
 		return say(out, "the file came back with %" PRIu64 " of %" PRIu64 " bytes",
 			   why->used, why->wanted);
 	case PINREG_REASON_FILE_REPLACED:
+		if (why->step[0])
+			return say(out, "the path leads to another file now, which is %s",
+				   why->step);
 		return say(out, "the path leads to another file now, or to none");
 	case PINREG_REASON_FILE_OWNED:
 		return say(out,

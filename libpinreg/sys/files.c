@@ -43,6 +43,12 @@ int pinreg_real_descriptor_copy(int fd)
 	return pinreg_fork_opened(fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
+int pinreg_real_descriptor_replace(int fd, int with)
+{
+	/* no child can miss it: fd is listed in sys/fork.h, whatever it is */
+	return dup3(with, fd, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
 int pinreg_real_file_look(int fd, struct pinreg_file_look *out)
 {
 	struct statx stat;

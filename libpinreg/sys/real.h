@@ -43,6 +43,7 @@ int pinreg_real_map_count(uint64_t *used, uint64_t *limit);
 int pinreg_real_file_open(int dirfd, const char *path, int flags, mode_t mode);
 int pinreg_real_file_close(int fd);
 int pinreg_real_descriptor_copy(int fd);
+int pinreg_real_descriptor_replace(int fd, int with);
 int pinreg_real_file_look(int fd, struct pinreg_file_look *out);
 int pinreg_real_path_look(int dirfd, const char *path, uint64_t *device, uint64_t *inode);
 int pinreg_real_file_unlink(int dirfd, const char *path);

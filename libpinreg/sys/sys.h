@@ -142,6 +142,8 @@ struct pinreg_sys {
 	int (*file_open)(int dirfd, const char *path, int flags, mode_t mode);
 	int (*file_close)(int fd);
 	int (*descriptor_copy)(int fd); /* closed on exec */
+	/* fd is what with is, and what it was is closed */
+	int (*descriptor_replace)(int fd, int with);
 	int (*file_look)(int fd, struct pinreg_file_look *out);
 	/* the inode and device that path leads to now, links not followed */
 	int (*path_look)(int dirfd, const char *path, uint64_t *device, uint64_t *inode);
@@ -219,7 +221,7 @@ struct pinreg_sys {
 	int (*event_raise)(int fd);
 	int (*event_clear)(int fd);
 	int (*inotify_open)(void);
-	int (*inotify_watch)(int inotify, int fd); /* closes of the inode behind fd */
+	int (*inotify_watch)(int inotify, int fd); /* closes of the inode behind fd, renames, changes of it */
 	int (*inotify_unwatch)(int inotify, int watch);
 	/* the watches that saw something, -1: any may have; a count, 0: none is left */
 	int (*inotify_next)(int inotify, int *watches, unsigned int room);

@@ -29,6 +29,7 @@ const struct pinreg_sys pinreg_sys_real = {
 	.file_open = pinreg_real_file_open,
 	.file_close = pinreg_real_file_close,
 	.descriptor_copy = pinreg_real_descriptor_copy,
+	.descriptor_replace = pinreg_real_descriptor_replace,
 	.file_look = pinreg_real_file_look,
 	.path_look = pinreg_real_path_look,
 	.file_unlink = pinreg_real_file_unlink,

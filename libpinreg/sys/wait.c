@@ -71,7 +71,7 @@ int pinreg_real_inotify_watch(int inotify, int fd)
 	/* through the descriptor, so that it is this inode even if it was renamed */
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	int watch = inotify_add_watch(inotify, path, IN_CLOSE | IN_ATTRIB);
+	int watch = inotify_add_watch(inotify, path, IN_CLOSE | IN_ATTRIB | IN_MOVE_SELF);
 	return watch < 0 ? -errno : watch;
 }
 

@@ -22,7 +22,9 @@ static enum pinreg_turn turn_of(const struct pinreg_file *file)
 		return PINREG_TURN_NONE;
 	switch (file->state) {
 	case PINREG_FILE_HELD:
-		return file->broken ? PINREG_TURN_URGENT : PINREG_TURN_NONE;
+		if (file->broken)
+			return PINREG_TURN_URGENT;
+		return file->nudged ? PINREG_TURN_CALM : PINREG_TURN_NONE;
 	case PINREG_FILE_BREAKING:
 		return file->acked ? PINREG_TURN_URGENT : PINREG_TURN_LATER;
 	case PINREG_FILE_WAITING:

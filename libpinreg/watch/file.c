@@ -119,6 +119,7 @@ int pinreg_leased_open(struct pinreg_watch *watch, int dirfd, const char *path,
 		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "calloc", -ENOMEM);
 	file->watch = watch;
 	file->on_shrink = known.on_shrink;
+	file->on_replaced = known.on_replaced;
 	status = open_file(file, dirfd, path, &known, why);
 	if (status) {
 		free(file);
@@ -221,12 +222,12 @@ int pinreg_file_query(struct pinreg_file *file, struct pinreg_file_info *out)
 		.dax = prepared->dax,
 		.map_sync = prepared->map_sync,
 		.device = prepared->st_dev,
-		.inode = prepared->inode,
 	};
 	pthread_mutex_lock(&file->watch->lock);
 	info.state = file->state;
 	info.zeroed = file->zeroed;
 	info.extents = file->extents;
+	info.inode = file->inode;
 	/* under the lock: whoever sees HELD sees the generation that came with it */
 	info.generation = pinreg_set_generation(&file->regions);
 	pthread_mutex_unlock(&file->watch->lock);

@@ -122,6 +122,10 @@ void pinreg_return(struct pinreg_file *file)
 	struct pinreg_watch *watch = file->watch;
 	struct pinreg_why why = { 0 };
 	uint64_t old_size = file->prepared.size;
+	if (file->follows) {
+		pinreg_follow(file);
+		return;
+	}
 	insist(file);
 	if (revalidate(file, &why)) {
 		hand_back(file, &why);
@@ -140,6 +144,9 @@ void pinreg_return(struct pinreg_file *file)
 	event.new_size = file->found_size;
 	event.zeroed = file->lost_bytes;
 	event.zeroed_offset = file->lost_offset;
+	event.length = file->prepared.length;
+	event.replaced = file->replaced;
+	file->replaced = false;
 	file->lost_bytes = 0;
 	file->lost_offset = 0;
 	pinreg_events_push(watch->events, &event);

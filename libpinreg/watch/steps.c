@@ -13,7 +13,6 @@
 #include "file/range.h"
 
 #define MS ((uint64_t)1000000)
-#define BACKOFF_FIRST (2 * MS)
 #define BACKOFF_LAST (1000 * MS)
 
 /* Files that are tried before the watcher looks whether others were broken. */
@@ -56,18 +55,33 @@ static uint64_t twice(uint64_t backoff_ns)
 	return backoff_ns < BACKOFF_LAST ? backoff_ns * 2 : BACKOFF_LAST;
 }
 
-/* HELD, and a signal came. Does somebody really wait? */
+/*
+ * HELD, and a signal came or the inode was changed. Does somebody really wait? It
+ * may be a late signal of another file that had this descriptor.
+ */
+static enum pinreg_breaker find_breaker(struct pinreg_file *file)
+{
+	int type = F_UNLCK;
+	if (file->guard.seal == PINREG_SEAL_NONE)
+		return PINREG_BREAKER_NONE; /* it is not leased */
+	file->watch->device->sys->lease_get(file->prepared.fd, &type);
+	if (type != F_WRLCK)
+		return type == F_RDLCK ? PINREG_BREAKER_READER : PINREG_BREAKER_WRITER;
+	if (file->on_replaced == PINREG_REPLACED_GIVE_UP)
+		return PINREG_BREAKER_NONE;
+	int status = pinreg_prepared_check_path(&file->prepared);
+	return status == -ESTALE || status == -ENOENT ? PINREG_BREAKER_REPLACED
+						      : PINREG_BREAKER_NONE;
+}
+
 static void begin_break(struct pinreg_file *file)
 {
 	struct pinreg_watch *watch = file->watch;
 	const struct pinreg_sys *sys = watch->device->sys;
-	int type = F_UNLCK;
-	if (file->guard.seal == PINREG_SEAL_NONE)
-		return; /* it is not leased: the signal was of no known file */
-	sys->lease_get(file->prepared.fd, &type);
-	if (type == F_WRLCK)
-		return; /* a late signal of another file that had this descriptor */
-	file->breaker = type == F_RDLCK ? PINREG_BREAKER_READER : PINREG_BREAKER_WRITER;
+	enum pinreg_breaker breaker = find_breaker(file);
+	if (breaker == PINREG_BREAKER_NONE)
+		return;
+	file->breaker = breaker;
 	file->noticed_ns = now(watch);
 	file->owner_knows = true;
 	file->fence_status = 0;
@@ -116,7 +130,7 @@ void pinreg_steps_yield(struct pinreg_file *file)
 	unseal(file);
 	sys->lease_release(file->prepared.fd);
 	file->released_ns = now(watch);
-	file->backoff_ns = BACKOFF_FIRST;
+	file->backoff_ns = PINREG_BACKOFF_FIRST;
 	enter_until(file, PINREG_FILE_WAITING, file->released_ns + file->backoff_ns);
 }
 
@@ -173,7 +187,7 @@ void pinreg_steps_lose(struct pinreg_file *file, const struct pinreg_why *why)
 	pinreg_events_push(file->watch->events, &event);
 }
 
-static void wait_longer(struct pinreg_file *file)
+void pinreg_steps_wait(struct pinreg_file *file)
 {
 	uint64_t due_ns = now(file->watch) + file->backoff_ns;
 	file->backoff_ns = twice(file->backoff_ns);
@@ -187,9 +201,16 @@ static void try_again(struct pinreg_file *file)
 	const struct pinreg_sys *sys = watch->device->sys;
 	struct pinreg_why why;
 	int status = pinreg_prepared_check_path(&file->prepared);
-	if (status == -ESTALE) {
+	bool replaced = status == -ESTALE || status == -ENOENT;
+	if (replaced && file->on_replaced == PINREG_REPLACED_GIVE_UP) {
 		pinreg_why_set(&why, PINREG_REASON_FILE_REPLACED, -ESTALE);
 		pinreg_steps_lose(file, &why);
+		return;
+	}
+	if (status == -ESTALE) {
+		/* opening what is there may take long: that is for the returner */
+		file->follows = true;
+		pinreg_steps_enter(file, PINREG_FILE_REVALIDATE);
 		return;
 	}
 	if (!status)
@@ -198,9 +219,10 @@ static void try_again(struct pinreg_file *file)
 		pinreg_why_call(&why, PINREG_REASON_FILE_SYSTEM_CALL, "F_SETLEASE", status);
 		pinreg_steps_lose(file, &why);
 	} else if (status) {
-		wait_longer(file); /* in use, or a want that may pass */
+		pinreg_steps_wait(file); /* in use, or a want that may pass */
 	} else {
-		stop_waiting(file);
+		if (file->on_replaced == PINREG_REPLACED_GIVE_UP)
+			stop_waiting(file);
 		pinreg_tenure_begin(&file->tenure, sys, file->prepared.fd, &file->give_up);
 		pinreg_steps_enter(file, PINREG_FILE_REVALIDATE);
 	}
@@ -212,7 +234,7 @@ static void take_step(struct pinreg_file *file)
 	enum pinreg_file_state state = file->state;
 	/* inotify tells of a close before the kernel has ended it: the next tries come soon */
 	if (state == PINREG_FILE_WAITING && file->nudged)
-		file->backoff_ns = BACKOFF_FIRST;
+		file->backoff_ns = PINREG_BACKOFF_FIRST;
 	file->nudged = false;
 	file->broken = false;
 	pinreg_watch_begin_work(file);

@@ -7,6 +7,9 @@
 
 #include "watch/watch.h"
 
+/* How long after a release it is tried for the first time, ns; then more and more seldom. */
+#define PINREG_BACKOFF_FIRST ((uint64_t)2000000)
+
 /* Set the state, with lock not held. */
 void pinreg_steps_enter(struct pinreg_file *file, enum pinreg_file_state state);
 
@@ -15,6 +18,9 @@ struct pinreg_event pinreg_steps_event(struct pinreg_file *file, enum pinreg_eve
 
 /* Let the breaker in, and wait for him to go. Busy; ASSUMPTIONS: fenced. */
 void pinreg_steps_yield(struct pinreg_file *file);
+
+/* Not yet: try to take it back after another while, or when nudged. Busy. */
+void pinreg_steps_wait(struct pinreg_file *file);
 
 /* It will not come back. Busy; ASSUMPTIONS: fenced. */
 void pinreg_steps_lose(struct pinreg_file *file, const struct pinreg_why *why);
@@ -27,5 +33,8 @@ void pinreg_steps_all(struct pinreg_watch *watch);
 
 /* The lease is ours again: prepare, register, hold. Busy, in the returner. */
 void pinreg_return(struct pinreg_file *file);
+
+/* The path leads to another inode: open that, and wait for its lease. As above. */
+void pinreg_follow(struct pinreg_file *file);
 
 #endif

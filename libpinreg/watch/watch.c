@@ -175,12 +175,17 @@ void pinreg_watch_hold(struct pinreg_file *file)
 	file->state = PINREG_FILE_HELD;
 	file->zeroed = file->prepared.zeroed;
 	file->extents = file->prepared.report.extents;
+	file->inode = file->prepared.inode;
 	pinreg_watch_sort(file);
 }
 
 void pinreg_watch_publish(struct pinreg_file *file)
 {
 	pinreg_mapped_add(&file->watch->mapped, file);
+	if (file->on_replaced == PINREG_REPLACED_FOLLOW) {
+		pinreg_watch_hear_closes(file);
+		file->nudged = true; /* it may have been replaced before that */
+	}
 	pinreg_watch_hold(file);
 }
 
@@ -223,6 +228,8 @@ void pinreg_watch_remove(struct pinreg_watch *watch, struct pinreg_file *file)
 void pinreg_watch_hear_closes(struct pinreg_file *file)
 {
 	struct pinreg_watch *watch = file->watch;
+	if (file->by_inotify.file)
+		return;
 	int number = watch->device->sys->inotify_watch(watch->inotify_fd, file->prepared.fd);
 	/* without one it is tried again and again, more seldom each time */
 	if (number >= 0)

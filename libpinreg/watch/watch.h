@@ -35,6 +35,7 @@ struct pinreg_file {
 	struct pinreg_region_set regions;
 	struct pinreg_tenure tenure; /* of who prepares */
 	enum pinreg_shrink on_shrink;
+	enum pinreg_replaced on_replaced;
 	_Atomic(bool) give_up; /* what is slow shall end: the owner closes */
 
 	/*
@@ -53,15 +54,18 @@ struct pinreg_file {
 	struct pinreg_file *previous;
 	struct pinreg_place place;
 	struct pinreg_entry by_fd;
-	struct pinreg_entry by_inotify; /* while WAITING */
+	struct pinreg_entry by_inotify; /* while WAITING; with REPLACED_FOLLOW always */
 
 	struct pinreg_event_line events; /* under events->lock */
 	uint64_t zeroed;		 /* of the last preparation, for the owner to ask */
 	uint64_t extents;
+	uint64_t inode; /* the one that was held last */
 
 	/* of the thread that has it busy */
 	enum pinreg_breaker breaker;
 	bool owner_knows; /* BREAK was sent, FENCED and an end must follow */
+	bool follows;	  /* REVALIDATE: not leased yet, another inode is to be opened */
+	bool replaced;	  /* it is another inode than when it was held last */
 	bool lose;	  /* after the fence it is lost, for this reason: */
 	struct pinreg_why lost_why;
 	int fence_status; /* of the last try, logged when it changes */
@@ -157,7 +161,7 @@ void pinreg_watch_begin_work(struct pinreg_file *file);
 void pinreg_watch_end_work(struct pinreg_file *file);
 
 /*
- * Be nudged when somebody closes the inode, or changes it; where the system has
+ * Be nudged when somebody closes the inode, renames it or changes it; where the system has
  * none of that to give, its time alone brings the file back. With lock held.
  */
 void pinreg_watch_hear_closes(struct pinreg_file *file);

@@ -4,7 +4,9 @@
  * filesystems, real leases, a real device.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +15,7 @@
 #include "support/leased.h"
 #include "support/rdma.h"
 #include "support/test.h"
+#include "sys/sys.h"
 
 #define LENGTH (4u << 20)
 
@@ -86,7 +89,93 @@ static void late_store__in_a_file_cut_to_nothing(void **state)
 	}
 }
 
+static bool is_immutable(const char *path)
+{
+	struct pinreg_file_look look;
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	assert_true(fd >= 0);
+	test_ok(pinreg_sys_real.file_look(fd, &look));
+	close(fd);
+	return look.immutable;
+}
+
+static unsigned int records(const char *mount)
+{
+	char command[128], line[64] = "";
+	snprintf(command, sizeof(command), "ls -A '%s' | grep -c '^[.]pinreg'", mount);
+	FILE *count = popen(command, "re");
+	assert_non_null(count);
+	assert_non_null(fgets(line, sizeof(line), count));
+	pclose(count);
+	return (unsigned int)strtoul(line, NULL, 10);
+}
+
+static void check_followed(struct leased *leased, const char *mount, enum pinreg_seal seal)
+{
+	char old[300];
+	struct stat look;
+	bool sealed = seal == PINREG_SEAL_IMMUTABLE;
+	host_expect(rdma_domain(NULL), PINREG_EVENT_RESTORED, &event);
+	assert_int_equal(event.replaced, 1);
+	assert_int_equal(event.zeroed, LENGTH - 65536);
+	test_ok(pinreg_file_query(leased->file, &leased->info));
+	test_ok(stat(leased->path, &look));
+	assert_int_equal(leased->info.inode, look.st_ino);
+	assert_int_equal(look.st_size, LENGTH);
+	for (unsigned int i = 0; i < LENGTH; i++)
+		assert_int_equal(leased->memory[i], i < 65536 ? 'n' : 0);
+	/* nothing of ours on the old one */
+	snprintf(old, sizeof(old), "%s.old", leased->path);
+	assert_false(is_immutable(old));
+	assert_int_equal(is_immutable(leased->path), sealed);
+	assert_int_equal(records(mount), sealed);
+	assert_int_equal(host_run("cmp -n 65536 '%s' '%s.first' && rm '%s' '%s.first'", old,
+				  leased->path, old, leased->path),
+			 0);
+	peer_writes(leased, 8);
+}
+
+static void follow_on(const char *mount, enum pinreg_seal seal)
+{
+	struct pinreg_file_opts opts = {
+		.size = sizeof(opts),
+		.length = LENGTH,
+		.create = 1,
+		.seal = seal,
+		.on_replaced = PINREG_REPLACED_FOLLOW,
+	};
+	struct leased leased;
+	leased_open_as(&leased, mount, &opts);
+	leased_register_pages(&leased);
+	peer_writes(&leased, 7);
+	assert_int_equal(host_run("head -c 65536 /dev/zero | tr '\\0' n > '%s.new'", leased.path),
+			 0);
+	/* while it is sealed nobody can: so he opens it first, and keeps it open */
+	int other = host_start("exec 9<'%s'; cp '%s' '%s.first'; ln '%s' '%s.old' && "
+			       "mv '%s.new' '%s'",
+			       leased.path, leased.path, leased.path, leased.path, leased.path,
+			       leased.path, leased.path);
+	host_expect(rdma_domain(NULL), PINREG_EVENT_BREAK, &event);
+	host_expect(rdma_domain(NULL), PINREG_EVENT_FENCED, &event);
+	assert_int_equal(host_wait(other), 0);
+	check_followed(&leased, mount, seal);
+	leased_close(&leased);
+	assert_false(is_immutable(leased.path));
+	assert_int_equal(records(mount), 0);
+	unlink(leased.path);
+}
+
+static void follow__on_dax(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEASED_MOUNTS; i++) {
+		follow_on(leased_mounts[i], PINREG_SEAL_LEASE);
+		follow_on(leased_mounts[i], PINREG_SEAL_IMMUTABLE);
+	}
+}
+
 static const struct CMUnitTest cases[] = {
+	cmocka_unit_test(follow__on_dax),
 	cmocka_unit_test(late_store__on_dax),
 	cmocka_unit_test(late_store__in_a_file_cut_to_nothing),
 };

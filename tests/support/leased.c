@@ -22,10 +22,15 @@ void leased_path(char *path, size_t room, const char *mount)
 void leased_open(struct leased *leased, const char *mount, uint64_t length)
 {
 	struct pinreg_file_opts opts = { .size = sizeof(opts), .length = length, .create = 1 };
+	leased_open_as(leased, mount, &opts);
+}
+
+void leased_open_as(struct leased *leased, const char *mount, const struct pinreg_file_opts *opts)
+{
 	struct pinreg_why why;
 	leased_path(leased->path, sizeof(leased->path), mount);
 	leased->region = NULL;
-	int status = pinreg_file_open(rdma_domain(NULL), AT_FDCWD, leased->path, &opts, &why,
+	int status = pinreg_file_open(rdma_domain(NULL), AT_FDCWD, leased->path, opts, &why,
 				      &leased->file);
 	if (status)
 		fail_msg("%s: %s", mount, rdma_sentence(&why));

@@ -25,6 +25,7 @@ void leased_path(char *path, size_t room, const char *mount);
 
 /* On the domain of rdma.h. Like what registers, it fails the case with the reason. */
 void leased_open(struct leased *leased, const char *mount, uint64_t length);
+void leased_open_as(struct leased *leased, const char *mount, const struct pinreg_file_opts *opts);
 void leased_register_shadow(struct leased *leased);
 
 /* Or for whole pages: by paging, or with a shadow where the device has none. */
