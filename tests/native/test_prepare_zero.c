@@ -34,9 +34,12 @@ static int populate(void *addr, uint64_t length, bool write)
 {
 	uint64_t offset = (uint64_t)((char *)addr - seen.window);
 	unsigned long long lowest = seen.lowest;
-	if (!pthread_equal(pthread_self(), seen.caller))
+	if (!pthread_equal(pthread_self(), seen.caller)) {
 		atomic_fetch_add(&seen.foreign, 1);
-	else if (seen.cpus_asked)
+		if (seen.waits_after)
+			hooks_nap(20); /* the caller has to come to ask before they are done */
+	}
+	if (pthread_equal(pthread_self(), seen.caller) && seen.cpus_asked)
 		hooks_nap(1); /* the others shall have something to do */
 	atomic_fetch_add(&seen.bytes, length);
 	while (offset < lowest && !atomic_compare_exchange_weak(&seen.lowest, &lowest, offset))
