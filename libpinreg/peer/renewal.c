@@ -177,6 +177,7 @@ static void tell_event(struct pinreg_subscription *it, const struct pinreg_event
 {
 	switch (event->type) {
 	case PINREG_EVENT_BREAK:
+	case PINREG_EVENT_LEASE_LOST:
 	case PINREG_EVENT_FENCED:
 		tell_revoked(it, event->generation, false);
 		break;
@@ -186,7 +187,8 @@ static void tell_event(struct pinreg_subscription *it, const struct pinreg_event
 	case PINREG_EVENT_LOST:
 		tell_revoked(it, event->generation, true);
 		break;
-	default: /* changes no key */
+	case PINREG_EVENT_ADMITTED: /* keys stay */
+	case PINREG_EVENT_DEVICE:   /* of no file, and connections end with the device */
 		break;
 	}
 }

@@ -96,6 +96,26 @@ static void renewal__fenced_without_a_break(void **state)
 	close_all();
 }
 
+/* Only an event: what comes after it is as with every break. */
+static void renewal__lease_is_lost_and_a_reader_is_admitted(void **state)
+{
+	(void)state;
+	open_file(&hooks_cache_ok);
+	subscribe(0);
+	struct pinreg_event event = {
+		.size = sizeof(event),
+		.type = PINREG_EVENT_ADMITTED,
+		.file = file,
+		.generation = 1,
+	};
+	assert_int_equal(pinreg_renewal_event(renewal, &event), 0);
+	peer_expect(&peers[0], 1, 1, LIVE);
+	event.type = PINREG_EVENT_LEASE_LOST;
+	assert_int_equal(pinreg_renewal_event(renewal, &event), 0);
+	peer_expect(&peers[0], 2, 1, REVOKED);
+	close_all();
+}
+
 static void renewal__one_send_fails(void **state)
 {
 	(void)state;
@@ -181,7 +201,8 @@ static void renewal__events_of_another_file(void **state)
 	(void)state;
 	open_file(&hooks_cache_ok);
 	struct pinreg_file *other = hooks_open(domain, hooks_b);
-	struct pinreg_event of_the_device = { .size = sizeof(of_the_device), .type = 6 };
+	struct pinreg_event of_the_device = { .size = sizeof(of_the_device),
+					      .type = PINREG_EVENT_DEVICE };
 	subscribe(0);
 	assert_int_equal(host_run("exec 9>>'%s'", hooks_b), 0);
 	assert_int_equal(hand_in(PINREG_EVENT_BREAK), 0);
@@ -391,6 +412,7 @@ static void channel__posts_one_inline_send(void **state)
 static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(renewal__through_a_break),
 	cmocka_unit_test(renewal__fenced_without_a_break),
+	cmocka_unit_test(renewal__lease_is_lost_and_a_reader_is_admitted),
 	cmocka_unit_test(renewal__one_send_fails),
 	cmocka_unit_test(renewal__subscribed_while_fenced),
 	cmocka_unit_test(renewal__subscribed_before_old_events),
