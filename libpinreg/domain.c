@@ -28,9 +28,8 @@ static int set_defaults(struct pinreg_domain_opts *opts)
 		opts->port = 1;
 	if (!opts->quiesce_ms)
 		opts->quiesce_ms = QUIESCE_MS;
-	if (!opts->break_signal)
-		opts->break_signal = SIGRTMAX - 3;
-	if (opts->break_signal < SIGRTMIN || opts->break_signal > SIGRTMAX)
+	int signal = opts->break_signal;
+	if (signal && (signal < SIGRTMIN || signal > SIGRTMAX))
 		return -EINVAL;
 	return opts->odp_trust > PINREG_TRUST_FULL || opts->device_events > 1 ? -EINVAL : 0;
 }

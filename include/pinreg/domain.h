@@ -74,8 +74,14 @@ struct pinreg_domain_opts {
 	enum pinreg_trust odp_trust; /* not UNTESTED: take this for granted, no test;
 					FULL: also atomics, where the device claims them */
 	unsigned int quiesce_ms;     /* from BREAK to the fence without an ack; default 20 */
-	int break_signal;	     /* real-time signal for leases; default SIGRTMAX - 3 */
-	pinreg_log_function *log;    /* default: nothing is logged */
+	/*
+	 * Real-time signal for leases. It is sent to a thread of the library only, so
+	 * whatever else the process does with that signal goes on. Default: one that has
+	 * no handler, and is not blocked in the thread that opens the first file (with
+	 * device_events: the domain).
+	 */
+	int break_signal;
+	pinreg_log_function *log; /* default: nothing is logged */
 	void *log_context;
 	uint64_t pin_budget; /* bytes that regions of this domain may pin; 0: no budget */
 	pinreg_event_function *on_event; /* default: pinreg_domain_next_event() gives them */

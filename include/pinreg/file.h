@@ -110,7 +110,8 @@ struct pinreg_file_info {
  *   -EOPNOTSUPP  not in DAX state (and page cache was not allowed),
  *            overlayfs, or a filesystem without leases or FIEMAP;
  *   -EBUSY   somebody else has it open, or opened it meanwhile, or by its record
- *            it belongs to a process that is alive (its number in why->used);
+ *            it belongs to a process that is alive (its number in why->used), or
+ *            there is no real-time signal left for a lease (NO_SIGNAL);
  *   -EPERM   no right to seal it, a standing seal, or a record not to be believed;
  *   -EBADMSG a damaged record;
  *   -EACCES  no right to open it, or to lease it (neither owner nor CAP_LEASE);

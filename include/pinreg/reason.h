@@ -90,6 +90,7 @@ enum pinreg_reason {
 	PINREG_REASON_FILE_RECORD_UNTRUSTED = 218, /* somebody else's record: not believed */
 	PINREG_REASON_FILE_RECORD_BAD = 219,	   /* a damaged record */
 	PINREG_REASON_FILE_CANCELLED = 220,	   /* the progress function said so */
+	PINREG_REASON_NO_SIGNAL = 221,		   /* every real-time signal is in use */
 };
 
 /*

@@ -6,25 +6,25 @@
 
 #include "base/why.h"
 
-/*
- * The signal of a break is not needed, the lease is asked; but there is no lease
- * without one, and nobody may be killed by it.
- */
-#define BREAK_SIGNAL (SIGRTMAX - 3)
-
 int pinreg_alone_begin(struct pinreg_alone *alone, const struct pinreg_sys *sys, int fd,
 		       struct pinreg_why *why)
 {
 	alone->sys = sys;
 	alone->fd = fd;
 	atomic_init(&alone->give_up, false);
-	int status = sys->signals_block(BREAK_SIGNAL, &alone->before);
+	/* it is not needed, the lease is asked; but there is no lease without one */
+	struct pinreg_signals chosen;
+	int status = sys->signal_choose(0, &chosen);
+	if (status)
+		return pinreg_why_set(why, PINREG_REASON_NO_SIGNAL, status);
+	alone->signal = chosen.signal;
+	status = sys->signals_block(alone->signal, &alone->before);
 	if (status)
 		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "pthread_sigmask",
 				       status);
-	status = sys->lease_take(fd, BREAK_SIGNAL, sys->thread_id());
+	status = sys->lease_take(fd, alone->signal, sys->thread_id());
 	if (status) {
-		sys->signals_restore(BREAK_SIGNAL, &alone->before);
+		sys->signals_restore(alone->signal, &alone->before);
 		return pinreg_tenure_refused(status, why);
 	}
 	pinreg_tenure_begin(&alone->tenure, sys, fd, &alone->give_up);
@@ -34,5 +34,5 @@ int pinreg_alone_begin(struct pinreg_alone *alone, const struct pinreg_sys *sys,
 void pinreg_alone_end(struct pinreg_alone *alone)
 {
 	alone->sys->lease_release(alone->fd);
-	alone->sys->signals_restore(BREAK_SIGNAL, &alone->before);
+	alone->sys->signals_restore(alone->signal, &alone->before);
 }

@@ -13,6 +13,7 @@
 struct pinreg_alone {
 	const struct pinreg_sys *sys;
 	int fd;
+	int signal;
 	sigset_t before; /* signal mask of the calling thread */
 	_Atomic(bool) give_up;
 	struct pinreg_tenure tenure;

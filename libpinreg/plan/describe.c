@@ -365,6 +365,9 @@ static int say_file(const struct pinreg_why *why, const struct sentence *out)
 		return say(out, "the record beside the file is damaged");
 	case PINREG_REASON_FILE_CANCELLED:
 		return say(out, "the caller's own function ended it");
+	case PINREG_REASON_NO_SIGNAL:
+		return say(out, "a lease needs a real-time signal, and this process handles or "
+				"blocks all of them: leave one, or name one as break_signal");
 	default:
 		return say(out, "%s failed: %s", why->step[0] ? why->step : "a system call",
 			   strerror(why->os_error));

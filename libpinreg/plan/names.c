@@ -73,6 +73,7 @@ static const struct {
 	{ PINREG_REASON_FILE_RECORD_UNTRUSTED, "file-record-untrusted" },
 	{ PINREG_REASON_FILE_RECORD_BAD, "file-record-bad" },
 	{ PINREG_REASON_FILE_CANCELLED, "file-cancelled" },
+	{ PINREG_REASON_NO_SIGNAL, "no-signal" },
 };
 
 const char *pinreg_reason_name(enum pinreg_reason reason)

@@ -81,28 +81,3 @@ int pinreg_real_random(void *out, size_t length)
 		return -errno;
 	return (size_t)got == length ? 0 : -EIO;
 }
-
-static void set_of(sigset_t *set, int signal)
-{
-	sigemptyset(set);
-	sigaddset(set, signal);
-	sigaddset(set, SIGIO);
-}
-
-int pinreg_real_signals_block(int signal, sigset_t *before)
-{
-	sigset_t set;
-	set_of(&set, signal);
-	return -pthread_sigmask(SIG_BLOCK, &set, before);
-}
-
-int pinreg_real_signals_restore(int signal, const sigset_t *before)
-{
-	static const struct timespec at_once = { 0 };
-	sigset_t set;
-	set_of(&set, signal);
-	/* those of our leases; unblocked they would end the process */
-	while (sigtimedwait(&set, NULL, &at_once) > 0 || errno == EINTR)
-		;
-	return -pthread_sigmask(SIG_SETMASK, before, NULL);
-}

@@ -81,7 +81,7 @@ struct pinreg_cpus {
 struct pinreg_wakeup {
 	bool command; /* the eventfd was written */
 	bool inotify; /* some watched inode was closed */
-	bool signals; /* signals wait: take them with signal_next() */
+	bool signals; /* signals wait: take them with signals_next() */
 	bool device;  /* take it with device_watch_next() */
 };
 
@@ -89,6 +89,16 @@ struct pinreg_wakeup {
 struct pinreg_device_news {
 	enum pinreg_device_event event;
 	unsigned int port; /* 0: all of it */
+};
+
+/* How the watcher hears of broken leases: see signals.c. */
+struct pinreg_signals {
+	int signal;
+	bool shared;	    /* others may wait for that signal too: see before taking one */
+	unsigned int ready; /* what may have more than was taken */
+	int epoll;	    /* polls readable when something may have come; -1: not open */
+	int lease;
+	int overflow;
 };
 
 struct pinreg_sys {
@@ -215,8 +225,13 @@ struct pinreg_sys {
 	int (*signals_restore)(int signal, const sigset_t *before);
 
 	/* the watcher's sources */
-	int (*signal_open)(int signal);		    /* blocks it and SIGIO in the calling thread */
-	int (*signal_next)(int fd, int *leased_fd); /* -EAGAIN: none; *leased_fd -1: overflow */
+	/* the one that is wanted, or (0) one that nobody uses; -EBUSY: they all are in use */
+	int (*signal_choose)(int wanted, struct pinreg_signals *out);
+	/* the chosen one: blocks it and SIGIO in the calling thread, which reads them */
+	int (*signals_open)(struct pinreg_signals *signals);
+	void (*signals_close)(struct pinreg_signals *signals); /* what was opened of it */
+	/* descriptors of broken leases, -1: any may be; a count; less than room: all for now */
+	int (*signals_next)(struct pinreg_signals *signals, int *fds, unsigned int room);
 	int (*event_open)(void);
 	int (*event_raise)(int fd);
 	int (*event_clear)(int fd);

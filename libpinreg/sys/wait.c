@@ -4,43 +4,14 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "sys/fork.h"
 #include "sys/real.h"
-
-int pinreg_real_signal_open(int signal)
-{
-	/*
-	 * SIGIO too: the kernel sends it, without a descriptor, when the queue
-	 * of real-time signals is full, and its default is to end the process.
-	 */
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, signal);
-	sigaddset(&set, SIGIO);
-	int status = pthread_sigmask(SIG_BLOCK, &set, NULL);
-	if (status)
-		return -status;
-	pinreg_fork_begin();
-	return pinreg_fork_opened(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
-int pinreg_real_signal_next(int fd, int *leased_fd)
-{
-	struct signalfd_siginfo info;
-	ssize_t got = read(fd, &info, sizeof(info));
-	if (got < 0)
-		return -errno;
-	*leased_fd = info.ssi_signo == SIGIO ? -1 : info.ssi_fd;
-	return 0;
-}
 
 int pinreg_real_event_open(void)
 {

@@ -57,11 +57,10 @@ static int lease_and_prepare(struct pinreg_file *file, struct pinreg_why *why)
 {
 	struct pinreg_watch *watch = file->watch;
 	const struct pinreg_sys *sys = watch->device->sys;
-	int status = pinreg_watch_add(watch, file);
+	int status = pinreg_watch_add(watch, file, why);
 	if (status)
-		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "starting the watcher",
-				       status);
-	status = sys->lease_take(file->prepared.fd, watch->signal, watch->thread_id);
+		return status;
+	status = sys->lease_take(file->prepared.fd, watch->signals.signal, watch->thread_id);
 	if (status)
 		status = pinreg_tenure_refused(status, why);
 	else

@@ -214,7 +214,8 @@ static void try_again(struct pinreg_file *file)
 		return;
 	}
 	if (!status)
-		status = sys->lease_take(file->prepared.fd, watch->signal, watch->thread_id);
+		status =
+			sys->lease_take(file->prepared.fd, watch->signals.signal, watch->thread_id);
 	if (status == -EACCES || status == -EINVAL) {
 		pinreg_why_call(&why, PINREG_REASON_FILE_SYSTEM_CALL, "F_SETLEASE", status);
 		pinreg_steps_lose(file, &why);

@@ -9,6 +9,8 @@
 #include "watch/device.h"
 #include "watch/steps.h"
 
+#define AT_ONCE 32
+
 static void mark_broken(struct pinreg_file *file)
 {
 	file->broken = true;
@@ -38,17 +40,21 @@ static void mark(struct pinreg_watch *watch, const struct pinreg_table *table, i
 
 static void take_signals(struct pinreg_watch *watch)
 {
-	int fd;
-	while (!watch->device->sys->signal_next(watch->signal_fd, &fd))
-		mark(watch, &watch->by_fd, fd, mark_broken);
+	int broken[AT_ONCE];
+	int count;
+	do {
+		count = watch->device->sys->signals_next(&watch->signals, broken, AT_ONCE);
+		for (int i = 0; i < count; i++)
+			mark(watch, &watch->by_fd, broken[i], mark_broken);
+	} while (count == AT_ONCE);
 }
 
 static void take_closes(struct pinreg_watch *watch)
 {
-	int seen[32];
+	int seen[AT_ONCE];
 	int count;
 	do {
-		count = watch->device->sys->inotify_next(watch->inotify_fd, seen, 32);
+		count = watch->device->sys->inotify_next(watch->inotify_fd, seen, AT_ONCE);
 		for (int i = 0; i < count; i++)
 			mark(watch, &watch->by_inotify, seen[i], mark_nudged);
 	} while (count > 0);
@@ -75,8 +81,8 @@ static void sleep_until_due(struct pinreg_watch *watch)
 	int timeout = timeout_ms(watch);
 
 	pthread_mutex_unlock(&watch->lock);
-	sys->wait(watch->command_fd, watch->inotify_fd, watch->signal_fd, watch->device_fd, timeout,
-		  &wakeup);
+	sys->wait(watch->command_fd, watch->inotify_fd, watch->signals.epoll, watch->device_fd,
+		  timeout, &wakeup);
 	if (wakeup.command)
 		sys->event_clear(watch->command_fd);
 	if (wakeup.device)
@@ -92,14 +98,13 @@ void *pinreg_watcher_run(void *context)
 {
 	struct pinreg_watch *watch = context;
 	const struct pinreg_sys *sys = watch->device->sys;
-	int fd = sys->signal_open(watch->signal);
+	int status = sys->signals_open(&watch->signals);
 
 	pthread_mutex_lock(&watch->lock);
-	watch->signal_fd = fd;
 	watch->thread_id = sys->thread_id();
-	watch->start_status = fd < 0 ? fd : 0;
+	watch->start_status = status;
 	pthread_cond_broadcast(&watch->changed);
-	while (fd >= 0 && watch->state != PINREG_WATCH_STOPPING) {
+	while (!status && watch->state != PINREG_WATCH_STOPPING) {
 		pinreg_steps_all(watch);
 		sleep_until_due(watch);
 	}

@@ -9,6 +9,7 @@
 #include <pinreg/domain.h>
 
 #include "base/thread.h"
+#include "base/why.h"
 #include "watch/device.h"
 #include "watch/threads.h"
 
@@ -21,10 +22,10 @@ void pinreg_watch_init(struct pinreg_watch *watch, struct pinreg_device *device,
 		.device = device,
 		.events = events,
 		.quiesce_ns = (uint64_t)quiesce_ms * 1000000u,
-		.signal = signal,
+		.wanted_signal = signal,
 		.command_fd = -1,
 		.inotify_fd = -1,
-		.signal_fd = -1,
+		.signals = { .epoll = -1, .lease = -1, .overflow = -1 },
 		.device_fd = -1,
 	};
 	pthread_mutex_init(&watch->lock, NULL);
@@ -34,7 +35,8 @@ void pinreg_watch_init(struct pinreg_watch *watch, struct pinreg_device *device,
 
 static void close_sources(struct pinreg_watch *watch)
 {
-	int *fds[] = { &watch->command_fd, &watch->inotify_fd, &watch->signal_fd };
+	watch->device->sys->signals_close(&watch->signals);
+	int *fds[] = { &watch->command_fd, &watch->inotify_fd };
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
 		if (*fds[i] >= 0)
 			watch->device->sys->file_close(*fds[i]);
@@ -85,10 +87,14 @@ static void stop(struct pinreg_watch *watch, bool with_returner)
 }
 
 /* With lock held, STOPPED. Others who want it meanwhile wait for the outcome. */
-static int start(struct pinreg_watch *watch)
+static int start(struct pinreg_watch *watch, struct pinreg_why *why)
 {
+	/* by this thread's mask and the handlers that there are: the watcher blocks all */
+	int status = watch->device->sys->signal_choose(watch->wanted_signal, &watch->signals);
+	if (status)
+		return pinreg_why_set(why, PINREG_REASON_NO_SIGNAL, status);
 	watch->state = PINREG_WATCH_STARTING;
-	int status = open_sources(watch);
+	status = open_sources(watch);
 	if (!status)
 		status = start_watcher(watch);
 	if (!status) {
@@ -101,11 +107,14 @@ static int start(struct pinreg_watch *watch)
 		close_sources(watch);
 	watch->state = status ? PINREG_WATCH_STOPPED : PINREG_WATCH_RUNNING;
 	pthread_cond_broadcast(&watch->changed);
+	if (status)
+		pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "starting the watcher",
+				status);
 	return status;
 }
 
 /* With lock held. Whatever one more file needs, so that nothing can fail later. */
-static int reserve(struct pinreg_watch *watch)
+static int reserve(struct pinreg_watch *watch, struct pinreg_why *why)
 {
 	size_t count = watch->count + 1;
 	int status = pinreg_table_reserve(&watch->by_fd, count);
@@ -115,7 +124,7 @@ static int reserve(struct pinreg_watch *watch)
 		status = pinreg_mapped_reserve(&watch->mapped, count);
 	if (!status)
 		status = pinreg_agenda_reserve(&watch->agenda, count);
-	return status;
+	return status ? pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "realloc", status) : 0;
 }
 
 static void link_file(struct pinreg_watch *watch, struct pinreg_file *file)
@@ -143,27 +152,28 @@ static void unlink_file(struct pinreg_watch *watch, struct pinreg_file *file)
 }
 
 /* With lock held. */
-static int be_running(struct pinreg_watch *watch)
+static int be_running(struct pinreg_watch *watch, struct pinreg_why *why)
 {
 	while (watch->state == PINREG_WATCH_STARTING)
 		pthread_cond_wait(&watch->changed, &watch->lock);
-	return watch->state == PINREG_WATCH_RUNNING ? 0 : start(watch);
+	return watch->state == PINREG_WATCH_RUNNING ? 0 : start(watch, why);
 }
 
 int pinreg_watch_start(struct pinreg_watch *watch)
 {
+	struct pinreg_why unheard;
 	pthread_mutex_lock(&watch->lock);
-	int status = be_running(watch);
+	int status = be_running(watch, &unheard);
 	pthread_mutex_unlock(&watch->lock);
 	return status;
 }
 
-int pinreg_watch_add(struct pinreg_watch *watch, struct pinreg_file *file)
+int pinreg_watch_add(struct pinreg_watch *watch, struct pinreg_file *file, struct pinreg_why *why)
 {
 	pthread_mutex_lock(&watch->lock);
-	int status = be_running(watch);
+	int status = be_running(watch, why);
 	if (!status)
-		status = reserve(watch);
+		status = reserve(watch, why);
 	if (!status)
 		link_file(watch, file);
 	pthread_mutex_unlock(&watch->lock);

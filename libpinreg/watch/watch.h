@@ -98,7 +98,7 @@ struct pinreg_watch {
 	struct pinreg_device *device;
 	struct pinreg_events *events;
 	uint64_t quiesce_ns;
-	int signal;
+	int wanted_signal; /* 0: any that is free */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* busy ended, or the state below changed */
@@ -117,7 +117,7 @@ struct pinreg_watch {
 	pthread_t returner;
 	int command_fd;
 	int inotify_fd;
-	int signal_fd; /* made and read by the watcher alone */
+	struct pinreg_signals signals; /* opened and read by the watcher alone */
 	/* constant from the opening of the domain to its end */
 	struct pinreg_device_watch *device_watch; /* or NULL */
 	int device_fd;				  /* or -1 */
@@ -135,8 +135,8 @@ bool pinreg_watch_in_use(struct pinreg_watch *watch);
 /* Start the threads if they are not running. 0 or -errno. */
 int pinreg_watch_start(struct pinreg_watch *watch);
 
-/* The same, and let them know the file. */
-int pinreg_watch_add(struct pinreg_watch *watch, struct pinreg_file *file);
+/* The same, and let them know the file. 0, or -errno with *why. */
+int pinreg_watch_add(struct pinreg_watch *watch, struct pinreg_file *file, struct pinreg_why *why);
 
 /* Wait until the threads have left the file, and forget it. */
 void pinreg_watch_remove(struct pinreg_watch *watch, struct pinreg_file *file);

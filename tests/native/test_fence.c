@@ -274,11 +274,11 @@ static void watcher__second_try_after_a_failed_start(void **state)
 
 static unsigned int threads_started;
 
-static int slow_signal_open(int signal)
+static int slow_signals_open(struct pinreg_signals *signals)
 {
 	__atomic_add_fetch(&threads_started, 1, __ATOMIC_SEQ_CST);
 	hooks_nap(20);
-	return pinreg_sys_real.signal_open(signal);
+	return pinreg_sys_real.signals_open(signals);
 }
 
 static struct pinreg_domain *crowded;
@@ -295,7 +295,7 @@ static void watcher__started_once_by_many(void **state)
 	(void)state;
 	for (int round = 0; round < 20; round++) {
 		pthread_t threads[8];
-		hooks = (struct pinreg_sys){ .signal_open = slow_signal_open };
+		hooks = (struct pinreg_sys){ .signals_open = slow_signals_open };
 		threads_started = 0;
 		crowded = hooks_domain(1);
 		hooks_files();
@@ -316,11 +316,11 @@ static void watcher__started_once_by_many(void **state)
 
 static bool hold_signals;
 
-static int held_signal(int fd, int *leased_fd)
+static int held_signals(struct pinreg_signals *signals, int *fds, unsigned int room)
 {
 	if (__atomic_load_n(&hold_signals, __ATOMIC_SEQ_CST))
-		return -EAGAIN;
-	return pinreg_sys_real.signal_next(fd, leased_fd);
+		return 0;
+	return pinreg_sys_real.signals_next(signals, fds, room);
 }
 
 static int let_signals_go(int fd)
@@ -333,7 +333,7 @@ static int let_signals_go(int fd)
 static void watcher__signal_of_a_closed_file(void **state)
 {
 	(void)state;
-	hooks = (struct pinreg_sys){ .signal_next = held_signal, .file_sync = let_signals_go };
+	hooks = (struct pinreg_sys){ .signals_next = held_signals, .file_sync = let_signals_go };
 	struct pinreg_domain *domain = hooks_domain(1000);
 	hooks_files();
 	struct pinreg_file *first = hooks_open(domain, hooks_a);

@@ -15,6 +15,7 @@
 struct pinreg_sys hooks;
 pinreg_log_function *hooks_log;
 pinreg_event_function *hooks_on_event;
+int hooks_break_signal;
 char hooks_a[256], hooks_b[256];
 
 #define HOOK(member)                                                                               \
@@ -56,8 +57,9 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	HOOK(mr_register);
 	HOOK(mr_deregister);
 	HOOK(inotify_open);
-	HOOK(signal_open);
-	HOOK(signal_next);
+	HOOK(signals_open);
+	HOOK(signals_next);
+	HOOK(wait);
 	HOOK(file_open);
 	HOOK(file_look);
 	HOOK(file_resize);
@@ -91,6 +93,7 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 		.log = hooks_log,
 		.on_event = hooks_on_event,
 		.device_events = hooks.device_watch_open ? 1 : 0,
+		.break_signal = hooks_break_signal,
 	};
 	return pinreg_domain_open_with(table, device.pd, &opts, domain);
 }

@@ -120,7 +120,8 @@ WRAP(sync_mapping, -EIO, (void *addr, uint64_t length), (addr, length))
 WRAP(persist_range, -EIO, (struct pinreg_persist * persist, void *addr, uint64_t length),
      (persist, addr, length))
 WRAP(lease_get, -EINVAL, (int fd, int *type), (fd, type))
-WRAP(signal_next, 0, (int fd, int *leased_fd), (fd, leased_fd))
+WRAP(signals_next, 0, (struct pinreg_signals * signals, int *fds, unsigned int room),
+     (signals, fds, room))
 WRAP(event_raise, 0, (int fd), (fd))
 WRAP(event_clear, 0, (int fd), (fd))
 WRAP(inotify_watch, -ENOSPC, (int inotify, int fd), (inotify, fd))
@@ -178,7 +179,7 @@ const struct pinreg_sys *inject_table(void)
 	USE(lease_get);
 	USE(lease_take);
 	USE(lease_release);
-	USE(signal_next);
+	USE(signals_next);
 	USE(event_raise);
 	USE(event_clear);
 	USE(inotify_watch);
