@@ -13,7 +13,7 @@ int pinreg_thread_start(pthread_t *thread, const char *name, void *(*run)(void *
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int status = pthread_create(thread, NULL, run, context);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!status)
+	if (!status && name)
 		pthread_setname_np(*thread, name);
 	return -status;
 }

@@ -9,7 +9,8 @@
 
 /*
  * With all signals blocked: those of the application are for its own threads.
- * name: at most 15 characters. 0 or -errno.
+ * name: at most 15 characters; NULL: it is short-lived, and naming it would cost
+ * more than starting it. 0 or -errno.
  */
 int pinreg_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *context);
 

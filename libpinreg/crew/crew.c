@@ -138,7 +138,7 @@ static unsigned int start_workers(struct shift *shift, struct worker *workers)
 		struct worker *worker = &workers[started];
 		*worker = (struct worker){ .shift = shift, .index = started + 1 };
 		/* without it the others do its part */
-		if (pinreg_thread_start(&worker->thread, "pinreg-crew", run, worker))
+		if (pinreg_thread_start(&worker->thread, NULL, run, worker))
 			break;
 		started++;
 	}

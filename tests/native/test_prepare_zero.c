@@ -41,6 +41,8 @@ static int populate(void *addr, uint64_t length, bool write)
 	}
 	if (pthread_equal(pthread_self(), seen.caller) && seen.cpus_asked)
 		hooks_nap(1); /* the others shall have something to do */
+	if (seen.waits_after && seen.populated > seen.waits_after)
+		hooks_nap(20); /* the caller, who asks, may be late on a machine that is busy */
 	atomic_fetch_add(&seen.bytes, length);
 	while (offset < lowest && !atomic_compare_exchange_weak(&seen.lowest, &lowest, offset))
 		;
