@@ -7,6 +7,7 @@
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -131,11 +132,18 @@ ssize_t pinreg_real_file_read(int fd, void *data, size_t length)
 
 int pinreg_real_file_allocate(int fd, int mode, uint64_t offset, uint64_t length)
 {
-	int status;
+	int status = fallocate(fd, mode, (off_t)offset, (off_t)length) ? -errno : 0;
+	if (status != -EINTR)
+		return status;
+	/* tmpfs gives all of it back: where signals come more often, it would never end */
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	do {
-		status = fallocate(fd, mode, (off_t)offset, (off_t)length);
-	} while (status && errno == EINTR);
-	return status ? -errno : 0;
+		status = fallocate(fd, mode, (off_t)offset, (off_t)length) ? -errno : 0;
+	} while (status == -EINTR);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return status;
 }
 
 int pinreg_real_file_resize(int fd, uint64_t size)

@@ -28,7 +28,6 @@ static struct {
 	size_t words;
 } registry = { .lock = PTHREAD_MUTEX_INITIALIZER, .left = PTHREAD_COND_INITIALIZER };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int handlers_status;
 
 static void before_fork(void)
@@ -56,14 +55,14 @@ static void after_fork_in_child(void)
 	pthread_mutex_unlock(&registry.lock);
 }
 
-static void install(void)
+/* When the library is loaded: what a peer keeps is no descriptor, but inherited too. */
+__attribute__((constructor)) static void install(void)
 {
 	handlers_status = -pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 void pinreg_fork_begin(void)
 {
-	pthread_once(&once, install);
 	pthread_mutex_lock(&registry.lock);
 	registry.inside++;
 	pthread_mutex_unlock(&registry.lock);

@@ -23,6 +23,13 @@
 
 extern char **environ;
 
+/* ThreadSanitizer: children of ours may have threads. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "die_after_fork=0";
+}
+
 /*
  * In a child. What fails there leaves the case as it does in the parent, and ends the
  * process with another status than 0.
