@@ -4,6 +4,7 @@
  */
 #include "support/host.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -94,7 +95,11 @@ const char *host_file(const char *path, unsigned int pages)
 static void next_event(struct pinreg_domain *domain, const char *wanted, struct pinreg_event *out)
 {
 	struct pollfd poll_fd = { .fd = pinreg_domain_event_fd(domain), .events = POLLIN };
-	if (poll(&poll_fd, 1, 5000) != 1)
+	int ready;
+	do {
+		ready = poll(&poll_fd, 1, 5000);
+	} while (ready < 0 && errno == EINTR); /* the case may be about signals */
+	if (ready != 1)
 		fail_msg("no event within 5 s, '%s' was expected", wanted);
 	out->size = sizeof(*out);
 	test_ok(pinreg_domain_next_event(domain, out));
