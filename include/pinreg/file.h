@@ -30,6 +30,7 @@ enum pinreg_file_state {
 	PINREG_FILE_WAITING = 3,    /* fenced and yielded */
 	PINREG_FILE_REVALIDATE = 4, /* leased again, being checked and prepared */
 	PINREG_FILE_LOST = 5,	    /* will not come back */
+	PINREG_FILE_SHARED = 6,	    /* sealed, not leased: readers have it too; regions are live */
 };
 
 /* What to do when the file came back shorter than it was. */
@@ -59,6 +60,17 @@ enum pinreg_seal {
 	PINREG_SEAL_IMMUTABLE = 3,
 };
 
+/* What to do when somebody opens a sealed file for reading. */
+enum pinreg_reader {
+	PINREG_READER_FENCE = 0, /* as for a writer: he sees a file that nobody changes */
+	/*
+	 * Let him in at once, with an event ADMITTED. Peers go on, and he reads what they
+	 * write when they write it. The flag keeps writers out; where root takes it off,
+	 * the file is fenced as soon as somebody opens or cuts it, or within a second.
+	 */
+	PINREG_READER_ADMIT = 1,
+};
+
 /* NULL, or fields left 0, mean the defaults. */
 struct pinreg_file_opts {
 	size_t size;		       /* sizeof(struct pinreg_file_opts) */
@@ -70,7 +82,8 @@ struct pinreg_file_opts {
 	enum pinreg_shrink on_shrink;
 	enum pinreg_replaced on_replaced; /* FOLLOW needs a lease: not with PINREG_SEAL_NONE */
 	enum pinreg_seal seal;
-	unsigned int threads; /* for zeroing, at most; 0: one, see docs/performance.md */
+	enum pinreg_reader on_reader; /* ADMIT needs PINREG_SEAL_IMMUTABLE */
+	unsigned int threads;	      /* for zeroing, at most; 0: one, see docs/performance.md */
 	pinreg_progress_function *progress; /* of zeroing, or NULL; not 0: cancel */
 	void *progress_context;
 };
@@ -174,7 +187,8 @@ int pinreg_file_query(struct pinreg_file *file, struct pinreg_file_info *out);
 int pinreg_file_close(struct pinreg_file *file);
 
 /*
- * pinreg_file_state_name -- "held", "breaking", "waiting", "revalidate", "lost".
+ * pinreg_file_state_name -- "held", "breaking", "waiting", "revalidate", "lost",
+ * "shared".
  * Thread: any. Since: 0.1
  */
 const char *pinreg_file_state_name(enum pinreg_file_state state);

@@ -5,6 +5,7 @@
 #include "file/guard.h"
 
 #include <errno.h>
+#include <linux/fs.h>
 
 #include "base/why.h"
 #include "file/alone.h"
@@ -151,6 +152,13 @@ int pinreg_guard_seal(struct pinreg_guard *guard, const struct pinreg_prepared *
 	/* until now it was to be undone if we died, from now on it is nobody's */
 	guard->record.owner = (struct pinreg_owner){ 0 };
 	return write_record(guard, why);
+}
+
+bool pinreg_guard_holds(const struct pinreg_guard *guard, const struct pinreg_prepared *file)
+{
+	struct pinreg_file_flags flags;
+	return guard->sealed && !file->device->sys->file_flags_get(file->fd, &flags) &&
+	       flags.xflags & FS_XFLAG_IMMUTABLE;
 }
 
 int pinreg_guard_unseal(struct pinreg_guard *guard, const struct pinreg_prepared *file)

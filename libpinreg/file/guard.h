@@ -4,8 +4,9 @@
  *
  * The order is the point: lease, record, change; lease, record, flag. Back: flag,
  * lease, record. So there is no moment at which a change stands that no record
- * tells of, and nobody is let in while the file is sealed. All but
- * _open(), _reopen() and _close() are called with the lease held.
+ * tells of, and nobody is let in while the file is sealed, but readers where the owner
+ * wants it so. All but _open(), _reopen(), _holds() and _close() are called with the lease
+ * held, or while only readers can have the file.
  */
 #ifndef PINREG_FILE_GUARD_H
 #define PINREG_FILE_GUARD_H
@@ -51,6 +52,9 @@ int pinreg_guard_settle(struct pinreg_guard *guard, const struct pinreg_prepared
 /* Seal it, if that was asked for. ASSUMPTIONS: settled. 0, or -errno with *why. */
 int pinreg_guard_seal(struct pinreg_guard *guard, const struct pinreg_prepared *file,
 		      struct pinreg_why *why);
+
+/* Does the seal keep writers out still? Root may have taken it off. */
+bool pinreg_guard_holds(const struct pinreg_guard *guard, const struct pinreg_prepared *file);
 
 /* Somebody is to be let in: take the seal off. The record stays. 0 or -errno. */
 int pinreg_guard_unseal(struct pinreg_guard *guard, const struct pinreg_prepared *file);

@@ -99,7 +99,7 @@ int pinreg_real_event_open(void);
 int pinreg_real_event_raise(int fd);
 int pinreg_real_event_clear(int fd);
 int pinreg_real_inotify_open(void);
-int pinreg_real_inotify_watch(int inotify, int fd);
+int pinreg_real_inotify_watch(int inotify, int fd, bool opens);
 int pinreg_real_inotify_unwatch(int inotify, int watch);
 int pinreg_real_inotify_next(int inotify, int *watches, unsigned int room);
 int pinreg_real_device_watch_open(struct ibv_context *context, struct pinreg_device_watch **out,

@@ -236,7 +236,10 @@ struct pinreg_sys {
 	int (*event_raise)(int fd);
 	int (*event_clear)(int fd);
 	int (*inotify_open)(void);
-	int (*inotify_watch)(int inotify, int fd); /* closes of the inode behind fd, renames, changes of it */
+	/* opens: tell also who opens it, or changes its data */
+	int (*inotify_watch)(
+		int inotify, int fd,
+		bool opens); /* closes of the inode behind fd, renames, changes of it */
 	int (*inotify_unwatch)(int inotify, int watch);
 	/* the watches that saw something, -1: any may have; a count, 0: none is left */
 	int (*inotify_next)(int inotify, int *watches, unsigned int room);

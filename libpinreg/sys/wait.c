@@ -37,12 +37,13 @@ int pinreg_real_inotify_open(void)
 	return pinreg_fork_opened(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
 }
 
-int pinreg_real_inotify_watch(int inotify, int fd)
+int pinreg_real_inotify_watch(int inotify, int fd, bool opens)
 {
 	/* through the descriptor, so that it is this inode even if it was renamed */
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	int watch = inotify_add_watch(inotify, path, IN_CLOSE | IN_ATTRIB | IN_MOVE_SELF);
+	uint32_t mask = IN_CLOSE | IN_ATTRIB | IN_MOVE_SELF | (opens ? IN_OPEN | IN_MODIFY : 0);
+	int watch = inotify_add_watch(inotify, path, mask);
 	return watch < 0 ? -errno : watch;
 }
 

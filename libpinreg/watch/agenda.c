@@ -28,6 +28,7 @@ static enum pinreg_turn turn_of(const struct pinreg_file *file)
 	case PINREG_FILE_BREAKING:
 		return file->acked ? PINREG_TURN_URGENT : PINREG_TURN_LATER;
 	case PINREG_FILE_WAITING:
+	case PINREG_FILE_SHARED:
 		return file->nudged ? PINREG_TURN_CALM : PINREG_TURN_LATER;
 	case PINREG_FILE_REVALIDATE:
 		return PINREG_TURN_RETURN;

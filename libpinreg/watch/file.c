@@ -119,6 +119,7 @@ int pinreg_leased_open(struct pinreg_watch *watch, int dirfd, const char *path,
 	file->watch = watch;
 	file->on_shrink = known.on_shrink;
 	file->on_replaced = known.on_replaced;
+	file->on_reader = known.on_reader;
 	status = open_file(file, dirfd, path, &known, why);
 	if (status) {
 		free(file);
@@ -256,7 +257,7 @@ int pinreg_file_close(struct pinreg_file *file)
 
 const char *pinreg_file_state_name(enum pinreg_file_state state)
 {
-	static const char *const words[] = { "preparing", "held",	"breaking",
-					     "waiting",	  "revalidate", "lost" };
-	return state <= PINREG_FILE_LOST ? words[state] : "?";
+	static const char *const words[] = { "preparing",  "held", "breaking", "waiting",
+					     "revalidate", "lost", "shared" };
+	return state <= PINREG_FILE_SHARED ? words[state] : "?";
 }

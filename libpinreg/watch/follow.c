@@ -55,7 +55,7 @@ void pinreg_follow(struct pinreg_file *file)
 	int fd = pinreg_replaced_open(&file->prepared, &look, &why);
 	if (fd < 0) {
 		if (may_pass(fd))
-			pinreg_steps_wait(file);
+			pinreg_steps_later(file, PINREG_FILE_WAITING);
 		else
 			pinreg_steps_lose(file, &why);
 		return;
@@ -72,5 +72,5 @@ void pinreg_follow(struct pinreg_file *file)
 	file->lost_offset = 0;
 	hear_of_it(file);
 	file->backoff_ns = PINREG_BACKOFF_FIRST;
-	pinreg_steps_wait(file);
+	pinreg_steps_later(file, PINREG_FILE_WAITING);
 }

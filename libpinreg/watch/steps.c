@@ -74,13 +74,21 @@ static enum pinreg_breaker find_breaker(struct pinreg_file *file)
 						      : PINREG_BREAKER_NONE;
 }
 
-static void begin_break(struct pinreg_file *file)
+static void look_at_held(struct pinreg_file *file)
 {
-	struct pinreg_watch *watch = file->watch;
-	const struct pinreg_sys *sys = watch->device->sys;
 	enum pinreg_breaker breaker = find_breaker(file);
 	if (breaker == PINREG_BREAKER_NONE)
 		return;
+	if (breaker == PINREG_BREAKER_READER && file->on_reader == PINREG_READER_ADMIT &&
+	    pinreg_admit(file))
+		return;
+	pinreg_steps_break(file, breaker, file->watch->quiesce_ns);
+}
+
+void pinreg_steps_break(struct pinreg_file *file, enum pinreg_breaker breaker, uint64_t quiesce_ns)
+{
+	struct pinreg_watch *watch = file->watch;
+	const struct pinreg_sys *sys = watch->device->sys;
 	file->breaker = breaker;
 	file->noticed_ns = now(watch);
 	file->owner_knows = true;
@@ -88,7 +96,7 @@ static void begin_break(struct pinreg_file *file)
 	file->backoff_ns = MS;
 	/* the kernel lets him in after lease-break-time, ready or not */
 	uint64_t limit = sys->lease_break_ns();
-	uint64_t quiesce = watch->quiesce_ns < limit / 2 ? watch->quiesce_ns : limit / 2;
+	uint64_t quiesce = quiesce_ns < limit / 2 ? quiesce_ns : limit / 2;
 	pinreg_set_drain(&file->regions);
 	enter_until(file, PINREG_FILE_BREAKING, file->noticed_ns + quiesce);
 	struct pinreg_event event = pinreg_steps_event(file, PINREG_EVENT_BREAK);
@@ -187,11 +195,11 @@ void pinreg_steps_lose(struct pinreg_file *file, const struct pinreg_why *why)
 	pinreg_events_push(file->watch->events, &event);
 }
 
-void pinreg_steps_wait(struct pinreg_file *file)
+void pinreg_steps_later(struct pinreg_file *file, enum pinreg_file_state state)
 {
 	uint64_t due_ns = now(file->watch) + file->backoff_ns;
 	file->backoff_ns = twice(file->backoff_ns);
-	enter_until(file, PINREG_FILE_WAITING, due_ns);
+	enter_until(file, state, due_ns);
 }
 
 /* WAITING: has everybody else closed the file? */
@@ -220,7 +228,7 @@ static void try_again(struct pinreg_file *file)
 		pinreg_why_call(&why, PINREG_REASON_FILE_SYSTEM_CALL, "F_SETLEASE", status);
 		pinreg_steps_lose(file, &why);
 	} else if (status) {
-		pinreg_steps_wait(file); /* in use, or a want that may pass */
+		pinreg_steps_later(file, PINREG_FILE_WAITING); /* in use, or a want that may pass */
 	} else {
 		if (file->on_replaced == PINREG_REPLACED_GIVE_UP)
 			stop_waiting(file);
@@ -234,17 +242,19 @@ static void take_step(struct pinreg_file *file)
 {
 	enum pinreg_file_state state = file->state;
 	/* inotify tells of a close before the kernel has ended it: the next tries come soon */
-	if (state == PINREG_FILE_WAITING && file->nudged)
+	if (state != PINREG_FILE_BREAKING && file->nudged)
 		file->backoff_ns = PINREG_BACKOFF_FIRST;
 	file->nudged = false;
 	file->broken = false;
 	pinreg_watch_begin_work(file);
 	if (state == PINREG_FILE_HELD)
-		begin_break(file);
+		look_at_held(file);
 	else if (state == PINREG_FILE_BREAKING)
 		fence(file);
 	else if (state == PINREG_FILE_WAITING)
 		try_again(file);
+	else if (state == PINREG_FILE_SHARED)
+		pinreg_shared_look(file);
 	pinreg_watch_end_work(file);
 }
 

@@ -19,8 +19,20 @@ struct pinreg_event pinreg_steps_event(struct pinreg_file *file, enum pinreg_eve
 /* Let the breaker in, and wait for him to go. Busy; ASSUMPTIONS: fenced. */
 void pinreg_steps_yield(struct pinreg_file *file);
 
-/* Not yet: try to take it back after another while, or when nudged. Busy. */
-void pinreg_steps_wait(struct pinreg_file *file);
+/* WAITING or SHARED: try to have the lease again after another while, or when nudged. Busy. */
+void pinreg_steps_later(struct pinreg_file *file, enum pinreg_file_state state);
+
+/* BREAKING from now on, to be fenced after that time, of which the owner hears. Busy. */
+void pinreg_steps_break(struct pinreg_file *file, enum pinreg_breaker breaker, uint64_t quiesce_ns);
+
+/*
+ * A reader waits: SHARED from now on, he is let in. false, and nothing was done, where
+ * the seal would not keep writers out. Busy.
+ */
+bool pinreg_admit(struct pinreg_file *file);
+
+/* SHARED: have the readers gone, and does the seal hold? Busy. */
+void pinreg_shared_look(struct pinreg_file *file);
 
 /* It will not come back. Busy; ASSUMPTIONS: fenced. */
 void pinreg_steps_lose(struct pinreg_file *file, const struct pinreg_why *why);

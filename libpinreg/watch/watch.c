@@ -235,15 +235,26 @@ void pinreg_watch_remove(struct pinreg_watch *watch, struct pinreg_file *file)
 	pthread_mutex_unlock(&watch->lock);
 }
 
-void pinreg_watch_hear_closes(struct pinreg_file *file)
+static void hear(struct pinreg_file *file, bool opens)
 {
 	struct pinreg_watch *watch = file->watch;
+	/* the number of an inode stays the same until it is ignored */
+	int number = watch->device->sys->inotify_watch(watch->inotify_fd, file->prepared.fd, opens);
 	if (file->by_inotify.file)
 		return;
-	int number = watch->device->sys->inotify_watch(watch->inotify_fd, file->prepared.fd);
 	/* without one it is tried again and again, more seldom each time */
 	if (number >= 0)
 		pinreg_table_add(&watch->by_inotify, &file->by_inotify, number, file);
+}
+
+void pinreg_watch_hear_closes(struct pinreg_file *file)
+{
+	hear(file, false);
+}
+
+void pinreg_watch_hear_opens(struct pinreg_file *file)
+{
+	hear(file, true);
 }
 
 void pinreg_watch_ignore_closes(struct pinreg_file *file)

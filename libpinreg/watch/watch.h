@@ -36,6 +36,7 @@ struct pinreg_file {
 	struct pinreg_tenure tenure; /* of who prepares */
 	enum pinreg_shrink on_shrink;
 	enum pinreg_replaced on_replaced;
+	enum pinreg_reader on_reader;
 	_Atomic(bool) give_up; /* what is slow shall end: the owner closes */
 
 	/*
@@ -165,6 +166,7 @@ void pinreg_watch_end_work(struct pinreg_file *file);
  * none of that to give, its time alone brings the file back. With lock held.
  */
 void pinreg_watch_hear_closes(struct pinreg_file *file);
+void pinreg_watch_hear_opens(struct pinreg_file *file); /* these too */
 void pinreg_watch_ignore_closes(struct pinreg_file *file);
 
 /*

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,7 +175,87 @@ static void follow__on_dax(void **state)
 	}
 }
 
+static enum pinreg_file_state state_of(struct leased *leased)
+{
+	test_ok(pinreg_file_query(leased->file, &leased->info));
+	return leased->info.state;
+}
+
+static void wait_for_held(struct leased *leased)
+{
+	for (unsigned int tries = 0; state_of(leased) != PINREG_FILE_HELD && tries < 300; tries++)
+		usleep(10000);
+	assert_int_equal(leased->info.state, PINREG_FILE_HELD);
+}
+
+/* As root can. */
+static void take_the_flag_off(const char *path)
+{
+	struct pinreg_file_flags flags;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	test_ok(pinreg_sys_real.file_flags_get(fd, &flags));
+	assert_true(flags.xflags & FS_XFLAG_IMMUTABLE);
+	flags.xflags &= ~(uint32_t)FS_XFLAG_IMMUTABLE;
+	test_ok(pinreg_sys_real.file_flags_set(fd, &flags));
+	close(fd);
+}
+
+static void admit_on(const char *mount)
+{
+	struct pinreg_file_opts opts = {
+		.size = sizeof(opts),
+		.length = LENGTH,
+		.create = 1,
+		.seal = PINREG_SEAL_IMMUTABLE,
+		.on_reader = PINREG_READER_ADMIT,
+	};
+	struct leased leased;
+	leased_open_as(&leased, mount, &opts);
+	leased_register_pages(&leased);
+	peer_writes(&leased, 9);
+	struct pinreg_keys before = rdma_keys(leased.region);
+
+	int reader =
+		host_start("exec 9<'%s'; cat '%s' > /dev/null; sleep 2", leased.path, leased.path);
+	host_expect(rdma_domain(NULL), PINREG_EVENT_ADMITTED, &event);
+	assert_int_equal(state_of(&leased), PINREG_FILE_SHARED);
+	assert_int_equal(rdma_keys(leased.region).rkey, before.rkey);
+	peer_writes(&leased, 10);
+	assert_int_not_equal(host_run("truncate -s 0 '%s' 2> /dev/null", leased.path), 0);
+	assert_int_not_equal(host_run("{ true >> '%s'; } 2> /dev/null", leased.path), 0);
+	assert_int_equal(host_wait(reader), 0);
+	wait_for_held(&leased);
+	assert_int_equal(pinreg_domain_next_event(rdma_domain(NULL), &event), -EAGAIN);
+	assert_int_equal(rdma_keys(leased.region).generation, 1);
+	peer_writes(&leased, 11);
+
+	/* and where root opens the way for a writer, peers are out */
+	reader = host_start("exec 9<'%s'; sleep 3", leased.path);
+	host_expect(rdma_domain(NULL), PINREG_EVENT_ADMITTED, &event);
+	take_the_flag_off(leased.path);
+	int writer = host_start("exec 9<>'%s'; sleep 0.5", leased.path);
+	host_expect(rdma_domain(NULL), PINREG_EVENT_BREAK, &event);
+	host_expect(rdma_domain(NULL), PINREG_EVENT_FENCED, &event);
+	assert_int_equal(host_wait(writer), 0);
+	assert_int_equal(host_wait(reader), 0);
+	host_expect(rdma_domain(NULL), PINREG_EVENT_RESTORED, &event);
+	assert_int_equal(event.zeroed, 0);
+	assert_true(is_immutable(leased.path));
+	peer_writes(&leased, 12);
+	leased_remove(&leased);
+	assert_int_equal(records(mount), 0);
+}
+
+static void admit__on_dax(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEASED_MOUNTS; i++)
+		admit_on(leased_mounts[i]);
+}
+
 static const struct CMUnitTest cases[] = {
+	cmocka_unit_test(admit__on_dax),
 	cmocka_unit_test(follow__on_dax),
 	cmocka_unit_test(late_store__on_dax),
 	cmocka_unit_test(late_store__in_a_file_cut_to_nothing),

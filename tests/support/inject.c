@@ -124,7 +124,7 @@ WRAP(signals_next, 0, (struct pinreg_signals * signals, int *fds, unsigned int r
      (signals, fds, room))
 WRAP(event_raise, 0, (int fd), (fd))
 WRAP(event_clear, 0, (int fd), (fd))
-WRAP(inotify_watch, -ENOSPC, (int inotify, int fd), (inotify, fd))
+WRAP(inotify_watch, -ENOSPC, (int inotify, int fd, bool opens), (inotify, fd, opens))
 WRAP(inotify_unwatch, 0, (int inotify, int watch), (inotify, watch))
 WRAP(inotify_next, 0, (int inotify, int *watches, unsigned int room), (inotify, watches, room))
 WRAP(wait, 0,
