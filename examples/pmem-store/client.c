@@ -16,11 +16,12 @@
 
 #define FIRST_PAUSE_MS 10u
 #define LONGEST_PAUSE_MS 500u
+#define KEYS_MS 1000u /* keys may come so much later than an answer that needs them */
 #define MISMATCHES 5u /* so often bytes may differ from their checksum */
 
 /* What an attempt has come to. Negative: -errno of the connection. */
 #define DONE 0
-#define AGAIN 1 /* the connection is good; a pause, and again */
+#define AGAIN 1 /* the connection is good; wait for keys or a moment, and again */
 #define OVER 2	/* the answer is final */
 
 struct attempt {
@@ -33,6 +34,9 @@ struct attempt {
 	struct entry *entries;
 	size_t count;
 	unsigned int mismatches;
+	bool awaits; /* before AGAIN: keys of this generation */
+	uint32_t file;
+	uint64_t generation;
 	char reason[160]; /* of AGAIN and OVER */
 };
 
@@ -49,6 +53,15 @@ __attribute__((format(printf, 3, 4))) static int outcome(struct attempt *attempt
 	return what;
 }
 
+static int await(struct attempt *attempt, uint32_t file, uint64_t generation,
+		 enum wire_status status)
+{
+	attempt->awaits = true;
+	attempt->file = file;
+	attempt->generation = generation;
+	return outcome(attempt, AGAIN, "%s", wire_status_text(status));
+}
+
 static int by_status(struct attempt *attempt, const struct message *answer)
 {
 	int what = OVER;
@@ -56,7 +69,7 @@ static int by_status(struct attempt *attempt, const struct message *answer)
 	if (answer->status == WIRE_OK)
 		return DONE;
 	if (answer->status == WIRE_BUSY || answer->status == WIRE_STALE)
-		what = AGAIN;
+		return await(attempt, answer->file, answer->generation, answer->status);
 	if (answer->status == WIRE_MISMATCH && ++attempt->mismatches < MISMATCHES)
 		what = AGAIN;
 	if (answer->status == WIRE_FULL)
@@ -67,16 +80,36 @@ static int by_status(struct attempt *attempt, const struct message *answer)
 	return outcome(attempt, what, "%s", wire_status_text(answer->status));
 }
 
-/* The range of an object is its bytes or its pages, as the server's memory needs it. */
-static bool range_fits(const struct client *client, const struct message *answer)
+/* The span of an object is its bytes or its pages, as the server's memory needs it. */
+static bool span_fits(const struct client *client, const struct message *answer)
 {
-	const struct wire_range *range = &answer->range;
-
-	if (answer->length > client->hello.store_size)
+	if (answer->file >= client->remotes.count ||
+	    answer->length > client->remotes.files[answer->file].size)
 		return false;
-	return range->length == answer->length ||
-	       (range->length == format_whole_pages(answer->length) &&
-		range->addr % FORMAT_PAGE == 0);
+	return answer->span == answer->length ||
+	       (answer->span == format_whole_pages(answer->length) &&
+		answer->offset % FORMAT_PAGE == 0);
+}
+
+/* Where the answer says, with keys of its generation: they may be still on their way. */
+static int transfer(struct attempt *attempt, bool write, const struct message *answer, void *data)
+{
+	struct client *client = attempt->client;
+	struct span span = { .file = answer->file,
+			     .part = REMOTE_DATA,
+			     .generation = answer->generation,
+			     .offset = answer->offset,
+			     .length = answer->span };
+	int ret = connect_await(client, span.file, span.generation, KEYS_MS);
+
+	if (ret == -ETIMEDOUT)
+		return await(attempt, span.file, span.generation, WIRE_BUSY);
+	if (ret < 0)
+		return ret;
+	ret = connect_transfer(client, write, &span, data, answer->length);
+	if (ret > 0)
+		return await(attempt, span.file, span.generation + 1, WIRE_STALE);
+	return ret;
 }
 
 static int call(struct attempt *attempt, enum wire_type type, struct message *answer)
@@ -98,14 +131,13 @@ static int try_put(struct attempt *attempt)
 
 	if (ret)
 		return ret;
-	if (answer.length != attempt->length || !range_fits(client, &answer))
+	if (answer.length != attempt->length || !span_fits(client, &answer))
 		return -EBADMSG;
 	request.sequence = answer.sequence;
 	request.generation = answer.generation;
 	request.length = attempt->length;
 	/* only read from, and only as the source of copies into the window */
-	ret = connect_transfer(client, true, &answer.range, (void *)(uintptr_t)attempt->put,
-			       attempt->length);
+	ret = transfer(attempt, true, &answer, (void *)(uintptr_t)attempt->put);
 	if (ret == 0)
 		ret = connect_call(client, &request, &answer);
 	return ret ? ret : by_status(attempt, &answer);
@@ -129,7 +161,7 @@ static int try_get(struct attempt *attempt)
 	ret = call(attempt, WIRE_LOOKUP, &answer);
 	if (ret)
 		return ret;
-	if (!range_fits(attempt->client, &answer))
+	if (!span_fits(attempt->client, &answer))
 		return -EBADMSG;
 	attempt->length = answer.length;
 	free(attempt->got);
@@ -140,7 +172,7 @@ static int try_get(struct attempt *attempt)
 		return outcome(attempt, OVER, "no memory for %llu bytes",
 			       (unsigned long long)answer.length);
 	}
-	ret = connect_transfer(attempt->client, false, &answer.range, attempt->got, answer.length);
+	ret = transfer(attempt, false, &answer, attempt->got);
 	if (ret == 0)
 		sum = sum_of(stream, attempt->got, answer.length);
 	checksum_end(stream);
@@ -160,23 +192,15 @@ static int try_remove(struct attempt *attempt)
 
 static int try_list(struct attempt *attempt)
 {
-	struct message answer;
-	int ret = listing_read(attempt->client, &attempt->entries, &attempt->count, &answer);
+	uint32_t away;
+	int ret = listing_read(attempt->client, &attempt->entries, &attempt->count, &away);
 
 	if (ret <= 0)
 		return ret;
 	if (ret == 2)
-		return by_status(attempt, &answer);
+		return await(attempt, away, 1, WIRE_BUSY);
 	return outcome(attempt, ++attempt->mismatches < MISMATCHES ? AGAIN : OVER,
 		       "the index is damaged, or changes all the time");
-}
-
-static unsigned int now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (unsigned int)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 }
 
 static int try_once(struct attempt *attempt, operation *try)
@@ -184,6 +208,7 @@ static int try_once(struct attempt *attempt, operation *try)
 	struct client *client = attempt->client;
 	int ret = client->connected ? 0 : connect_now(client);
 
+	attempt->awaits = false;
 	if (ret == 0 && !client->connected) {
 		ret = by_status(attempt, &client->hello);
 		connect_drop(client);
@@ -198,31 +223,51 @@ static int try_once(struct attempt *attempt, operation *try)
 	return ret == -EINVAL || ret == -ENODEV || ret == -ENOMEM || ret == -EPERM ? OVER : AGAIN;
 }
 
+/* For the new keys, if it is known which; else, or if they are here, for a moment. */
+static void wait_before_next(struct attempt *attempt, unsigned int left_ms, unsigned int *pause_ms)
+{
+	struct client *client = attempt->client;
+	struct timespec time = { .tv_sec = 0, .tv_nsec = (long)*pause_ms * 1000000 };
+	int ret = 1;
+
+	if (attempt->awaits && client->connected)
+		ret = connect_await(client, attempt->file, attempt->generation, left_ms);
+	if (ret < 0 && ret != -ETIMEDOUT)
+		connect_drop(client);
+	if (ret == 0)
+		return;
+	nanosleep(&time, NULL);
+	*pause_ms = 2 * *pause_ms < LONGEST_PAUSE_MS ? 2 * *pause_ms : LONGEST_PAUSE_MS;
+}
+
 static bool run(struct attempt *attempt, operation *try, const char *verb)
 {
-	unsigned int begin = now_ms();
-	unsigned int pause = FIRST_PAUSE_MS;
+	struct client *client = attempt->client;
+	uint64_t begin = connect_clock_ms();
+	unsigned int pause_ms = FIRST_PAUSE_MS;
 	unsigned int tries = 1;
+	bool reconnected = false;
 
 	for (;; tries++) {
 		int ret = try_once(attempt, try);
-		struct timespec time = { .tv_sec = 0, .tv_nsec = (long)pause * 1000000 };
+		uint64_t gone = connect_clock_ms() - begin;
 
 		if (ret == DONE)
 			break;
-		if (ret == OVER || now_ms() - begin > attempt->client->patience_ms) {
+		if (ret == OVER || gone > client->patience_ms) {
 			complain("%s %s: %s%s", verb, attempt->name, attempt->reason,
 				 ret == OVER ? "" : ", and patience has ended");
 			return false;
 		}
 		if (tries == 1)
 			complain("%s %s: %s; trying again", verb, attempt->name, attempt->reason);
-		nanosleep(&time, NULL);
-		pause = 2 * pause < LONGEST_PAUSE_MS ? 2 * pause : LONGEST_PAUSE_MS;
+		wait_before_next(attempt, (unsigned int)(client->patience_ms - gone), &pause_ms);
+		reconnected = reconnected || !client->connected;
 	}
 	if (tries > 1)
-		complain("%s %s: went on by itself after %u ms, %u attempts", verb, attempt->name,
-			 now_ms() - begin, tries);
+		complain("%s %s: went on by itself after %llu ms, %s", verb, attempt->name,
+			 (unsigned long long)(connect_clock_ms() - begin),
+			 reconnected ? "connected again" : "with the new keys that were sent");
 	return true;
 }
 
@@ -235,6 +280,7 @@ void client_close(struct client *client)
 {
 	connect_drop(client);
 	connect_free_window(client);
+	remotes_free(&client->remotes);
 	device_close(&client->device);
 }
 

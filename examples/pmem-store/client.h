@@ -2,9 +2,9 @@
 /*
  * client.h -- operations on a server, each done again until it is done.
  *
- * The server's file may be away at any time: then work requests fail or the
- * server says BUSY. The client connects again, asks where things are now, and
- * redoes the operation, with a growing pause and until its patience ends.
+ * A file of the server may be away at any time: then the server says BUSY, or work
+ * requests fail and the client connects again. New keys come by themselves when the file
+ * is back: the client waits for them and redoes the operation, until its patience ends.
  */
 #ifndef PMEM_STORE_CLIENT_H
 #define PMEM_STORE_CLIENT_H
@@ -15,6 +15,7 @@
 
 #include "device.h"
 #include "link.h"
+#include "remotes.h"
 #include "wire.h"
 
 struct client {
@@ -30,6 +31,7 @@ struct client {
 	bool connected;
 	uint32_t last_id;
 	struct message hello; /* the server's answer to the last one */
+	struct remotes remotes;
 
 	uint8_t *window; /* pinned; the data passes through it */
 	struct pinreg_region *region;

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "address.h"
 #include "say.h"
@@ -15,6 +16,15 @@
 #define PIECE (1024u * 1024u) /* of one work request */
 #define STEP_MS 5000	      /* for one step of connecting */
 #define ANSWER_MS 60000
+#define FILES_AT_MOST 1024u
+
+uint64_t connect_clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 static int make_window(struct client *client)
 {
@@ -89,6 +99,24 @@ static int take_device(struct client *client)
 	return ret ? ret : make_window(client);
 }
 
+/* After the answer about a file its keys come by themselves, then and whenever they change. */
+static int learn_files(struct client *client)
+{
+	int ret = remotes_resize(&client->remotes, client->hello.file);
+
+	for (uint32_t file = 0; ret == 0 && file < client->remotes.count; file++) {
+		struct message request = { .type = WIRE_FILE, .file = file };
+		struct message answer;
+
+		ret = connect_call(client, &request, &answer);
+		if (ret == 0 && answer.status != WIRE_OK)
+			ret = -EBADMSG;
+		if (ret == 0)
+			ret = remotes_describe(&client->remotes, file, &answer);
+	}
+	return ret;
+}
+
 static int say_hello(struct client *client)
 {
 	struct message request = { .type = WIRE_HELLO };
@@ -97,9 +125,13 @@ static int say_hello(struct client *client)
 	if (ret || client->hello.status != WIRE_OK)
 		return ret;
 	/* both ends of a path have one MTU, but each is told its own */
-	if (client->hello.path_mtu && link_path_mtu(&client->link) != client->hello.path_mtu)
+	if (client->hello.path_mtu && link_path_mtu(&client->link) != client->hello.path_mtu) {
 		client->hello.status = WIRE_BAD_MTU;
-	return 0;
+		return 0;
+	}
+	if (client->hello.file == 0 || client->hello.file > FILES_AT_MOST)
+		return -EBADMSG;
+	return learn_files(client);
 }
 
 int connect_now(struct client *client)
@@ -142,14 +174,49 @@ void connect_drop(struct client *client)
 	client->channel = NULL;
 }
 
+static int wait_once(struct client *client, int timeout_ms, enum link_event *event,
+		     struct message *message)
+{
+	int ret = link_wait(&client->link, client->channel->fd, timeout_ms, event, message);
+
+	if (ret == 0 && *event == LINK_RENEWAL)
+		ret = remotes_update(&client->remotes, client->link.descriptor);
+	return ret == -ECANCELED ? -ECONNRESET /* the connection manager has bad news */ : ret;
+}
+
+/* Descriptors may come at any time before it. */
 static int wait_for(struct client *client, enum link_event wanted, struct message *message)
 {
-	enum link_event event;
-	int ret = link_wait(&client->link, client->channel->fd, ANSWER_MS, &event, message);
+	enum link_event event = LINK_RENEWAL;
+	int ret = 0;
 
-	if (ret == -ECANCELED)
-		return -ECONNRESET; /* the connection manager has bad news */
+	while (ret == 0 && event == LINK_RENEWAL)
+		ret = wait_once(client, ANSWER_MS, &event, message);
 	return ret ? ret : event == wanted ? 0 : -EBADMSG;
+}
+
+int connect_await(struct client *client, uint32_t file, uint64_t generation,
+		  unsigned int timeout_ms)
+{
+	uint64_t end = connect_clock_ms() + timeout_ms;
+	struct message message;
+	int result = 1;
+
+	if (file >= client->remotes.count)
+		return -EBADMSG;
+	while (remotes_generation(&client->remotes, file) < generation) {
+		uint64_t now = connect_clock_ms();
+		enum link_event event;
+		int ret = now < end ? wait_once(client, (int)(end - now), &event, &message)
+				    : -ETIMEDOUT;
+
+		if (ret == 0 && event != LINK_RENEWAL)
+			ret = -EBADMSG;
+		if (ret)
+			return ret;
+		result = 0;
+	}
+	return result;
 }
 
 int connect_call(struct client *client, struct message *request, struct message *answer)
@@ -169,7 +236,7 @@ int connect_call(struct client *client, struct message *request, struct message 
 /* One transfer; pieces are posted and completed in order. */
 struct transfer {
 	bool write;
-	const struct wire_range *range;
+	const struct span *span;
 	uint8_t *data;
 	uint64_t length;
 };
@@ -181,41 +248,58 @@ static uint64_t piece_bytes(uint64_t whole, uint64_t piece)
 	return start >= whole ? 0 : whole - start < PIECE ? whole - start : PIECE;
 }
 
+/* Return also: 1, where the keys are not those of the span any more. */
 static int post_piece(struct client *client, const struct transfer *t, uint64_t piece)
 {
 	uint8_t *slot = client->window + piece % LINK_DATA_DEPTH * PIECE;
-	uint64_t pages = piece_bytes(t->range->length, piece);
+	const struct span *span = t->span;
+	uint64_t whole = piece_bytes(span->length, piece);
 	uint64_t bytes = piece_bytes(t->length, piece);
+	struct pinreg_descriptor now;
 
+	if (remotes_get(&client->remotes, span->file, span->part, &now) != 0 ||
+	    now.generation != span->generation)
+		return 1;
+	if (span->offset > now.length || span->length > now.length - span->offset)
+		return -EBADMSG;
 	if (t->write) {
 		memcpy(slot, t->data + piece * PIECE, bytes);
-		memset(slot + bytes, 0, pages - bytes);
+		memset(slot + bytes, 0, whole - bytes);
 	}
 	return link_rdma(&client->link, t->write, slot, client->lkey,
-			 t->range->addr + piece * PIECE, t->range->rkey, (uint32_t)pages);
+			 now.addr + span->offset + piece * PIECE, now.rkey, (uint32_t)whole);
 }
 
-int connect_transfer(struct client *client, bool write, const struct wire_range *range, void *data,
+/* What is under way when the keys are taken back may still be done, or end the connection. */
+int connect_transfer(struct client *client, bool write, const struct span *span, void *data,
 		     uint64_t length)
 {
-	struct transfer t = { write, range, data, length };
-	uint64_t pieces = (range->length + PIECE - 1) / PIECE;
+	struct transfer t = { write, span, data, length };
+	uint64_t pieces = (span->length + PIECE - 1) / PIECE;
 	uint64_t posted = 0;
+	int posting = 0;
 	int ret = 0;
 
-	for (uint64_t done = 0; ret == 0 && done < pieces; done++) {
+	for (uint64_t done = 0; done < pieces; done++) {
 		struct message message;
 
-		while (ret == 0 && posted < pieces && posted - done < LINK_DATA_DEPTH)
-			ret = post_piece(client, &t, posted++);
-		if (ret == 0)
-			ret = wait_for(client, LINK_DATA, &message);
-		if (ret == 0 && !write)
+		while (posting == 0 && posted < pieces && posted - done < LINK_DATA_DEPTH) {
+			posting = post_piece(client, &t, posted);
+			posted += posting == 0;
+		}
+		if (posting < 0 || posted == done)
+			return posting;
+		ret = wait_for(client, LINK_DATA, &message);
+		if (ret == -EACCES)
+			remotes_failed(&client->remotes, span->file, span->part, span->generation);
+		if (ret)
+			return ret;
+		if (!write)
 			memcpy(t.data + done * PIECE,
 			       client->window + done % LINK_DATA_DEPTH * PIECE,
 			       piece_bytes(length, done));
 	}
-	return ret;
+	return 0;
 }
 
 void connect_free_window(struct client *client)

@@ -81,6 +81,17 @@ static void handle_loading(struct files *files)
 	}
 }
 
+/* Now it is right, and clients may have its keys. Not where it is away again: then the
+ * revocation must be the last that they hear. */
+static void serve_again(struct files *files, struct served *served)
+{
+	say("%sserving again", served->label);
+	if (pmem_look(&served->store->pmem).gate != PMEM_SERVING)
+		return;
+	sessions_tell(files->sessions, &served->restored);
+	sessions_serve(files->sessions, (unsigned int)(served - files->served));
+}
+
 static void handle_recovery(struct files *files, struct served *served)
 {
 	struct recovery *found = &served->recovery.found;
@@ -97,7 +108,7 @@ static void handle_recovery(struct files *files, struct served *served)
 	} else if (served->recovery.job == recovery_of_store) {
 		recovery_print(found, served->label);
 		if (files->ready)
-			say("%sserving again", served->label);
+			serve_again(files, served);
 		served->recovered = true;
 	}
 	if (ret == 0 && !files->ready)
@@ -129,19 +140,22 @@ void files_on_event(struct files *files, const struct pinreg_event *event)
 		return;
 	switch (event->type) {
 	case PINREG_EVENT_BREAK:
-		served_on_break(served, event);
+		served_on_break(served, event, files->sessions);
 		break;
 	case PINREG_EVENT_FENCED:
+		sessions_tell(files->sessions, event);
 		served_on_fenced(served, event);
 		break;
 	case PINREG_EVENT_RESTORED:
 		on_restored(files, served, event);
 		break;
 	case PINREG_EVENT_LOST:
+		sessions_tell(files->sessions, event);
 		served_on_lost(served, event);
 		files->failed = true;
 		break;
 	case PINREG_EVENT_LEASE_LOST:
+		sessions_tell(files->sessions, event);
 		served_on_lease_lost(served, event);
 		break;
 	case PINREG_EVENT_DEVICE: /* neither was asked for */
@@ -244,9 +258,10 @@ unsigned int files_needed_mtu(const struct files *files)
 	return mtu;
 }
 
-void files_init(struct files *files, const struct serve_options *options, int wake_fd)
+void files_init(struct files *files, const struct serve_options *options, struct sessions *sessions,
+		int wake_fd)
 {
-	*files = (struct files){ .options = options, .wake_fd = wake_fd };
+	*files = (struct files){ .options = options, .sessions = sessions, .wake_fd = wake_fd };
 	shelf_init(&files->shelf, options);
 	for (unsigned int i = 0; i < options->count; i++) {
 		struct served *served = &files->served[i];

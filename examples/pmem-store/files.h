@@ -9,18 +9,21 @@
 
 #include "options.h"
 #include "served.h"
+#include "session.h"
 
 struct files {
 	const struct serve_options *options;
 	struct shelf shelf;
 	struct served served[SERVE_FILES]; /* of the stores of the shelf */
 	struct recovery_thread loading;
-	int wake_fd; /* written to when a thread has ended */
-	bool ready;  /* every file was whole: clients may come */
-	bool failed; /* it was said why: the server ends */
+	struct sessions *sessions; /* they are told */
+	int wake_fd;		   /* written to when a thread has ended */
+	bool ready;		   /* every file was whole: clients may come */
+	bool failed;		   /* it was said why: the server ends */
 };
 
-void files_init(struct files *files, const struct serve_options *options, int wake_fd);
+void files_init(struct files *files, const struct serve_options *options, struct sessions *sessions,
+		int wake_fd);
 /* Open them all and begin to load. It prints what was decided. Return: an exit status. */
 int files_open(struct files *files, struct pinreg_domain *domain);
 /* Sessions have ended. What was made for a set that was refused is removed. */

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define QUEUE (2 * LINK_DEPTH + LINK_DATA_DEPTH)
-#define MESSAGES_BYTES (2 * LINK_DEPTH * WIRE_BYTES)
+#define SENDS (LINK_DEPTH + LINK_DATA_DEPTH + LINK_PUSHES)
+#define MESSAGES_BYTES ((LINK_RECEIVES + LINK_DEPTH) * WIRE_BYTES)
 
-enum work { WORK_RECEIVE = 1, WORK_SEND = 2, WORK_DATA = 3 };
+enum work { WORK_RECEIVE = 1, WORK_SEND = 2, WORK_DATA = 3, WORK_PUSH = 4 };
 
 static uint64_t work_id(enum work work, unsigned int slot)
 {
@@ -41,10 +41,11 @@ static int post_receive(struct link *link, unsigned int slot)
 static int make_queues(struct link *link, struct device *device)
 {
 	struct ibv_qp_init_attr attr = { .qp_type = IBV_QPT_RC,
-					 .cap = { .max_send_wr = QUEUE,
-						  .max_recv_wr = LINK_DEPTH,
+					 .cap = { .max_send_wr = SENDS,
+						  .max_recv_wr = LINK_RECEIVES,
 						  .max_send_sge = 1,
-						  .max_recv_sge = 1 } };
+						  .max_recv_sge = 1,
+						  .max_inline_data = PINREG_DESCRIPTOR_LENGTH } };
 	int ret = 0;
 
 	link->channel = ibv_create_comp_channel(link->id->verbs);
@@ -52,7 +53,7 @@ static int make_queues(struct link *link, struct device *device)
 		return -errno;
 	if (fcntl(link->channel->fd, F_SETFL, O_NONBLOCK) != 0)
 		return -errno;
-	link->cq = ibv_create_cq(link->id->verbs, 2 * QUEUE, NULL, link->channel, 0);
+	link->cq = ibv_create_cq(link->id->verbs, SENDS + LINK_RECEIVES, NULL, link->channel, 0);
 	if (!link->cq)
 		return -errno;
 	attr.send_cq = link->cq;
@@ -100,7 +101,7 @@ int link_make(struct link *link, struct device *device)
 
 	if (ret == 0)
 		ret = make_messages(link, device);
-	for (unsigned int slot = 0; ret == 0 && slot < LINK_DEPTH; slot++)
+	for (unsigned int slot = 0; ret == 0 && slot < LINK_RECEIVES; slot++)
 		ret = post_receive(link, slot);
 	if (ret)
 		link_unmake(link);
@@ -158,7 +159,7 @@ unsigned int link_path_mtu(struct link *link)
 
 int link_send(struct link *link, const struct message *message)
 {
-	unsigned int slot = LINK_DEPTH + link->next_send;
+	unsigned int slot = LINK_RECEIVES + link->next_send;
 	struct ibv_sge sge = message_at(link, slot);
 	struct ibv_send_wr wr = { .wr_id = work_id(WORK_SEND, slot),
 				  .sg_list = &sge,
@@ -173,6 +174,19 @@ int link_send(struct link *link, const struct message *message)
 	link->next_send = (link->next_send + 1) % LINK_DEPTH;
 	link->sends++;
 	return -ibv_post_send(link->id->qp, &wr, &bad);
+}
+
+int link_push(void *context, const void *descriptor, size_t length)
+{
+	struct link *link = context;
+	struct pinreg_qp_channel channel = { .size = sizeof(channel),
+					     .qp = link->id->qp,
+					     .wr_id = work_id(WORK_PUSH, 0) };
+	int ret = pinreg_qp_send(&channel, descriptor, length);
+
+	if (ret)
+		link_break(link);
+	return ret;
 }
 
 int link_rdma(struct link *link, bool write, void *local, uint32_t lkey, uint64_t remote,
@@ -220,13 +234,23 @@ static int next_completion(struct link *link, int alarm_fd, int timeout_ms, stru
 	return fds[1].revents ? -ECANCELED : 0;
 }
 
-static int received(struct link *link, const struct ibv_wc *wc, struct message *message)
+static int received(struct link *link, const struct ibv_wc *wc, enum link_event *event,
+		    struct message *message)
 {
 	unsigned int slot = (unsigned int)wc->wr_id;
-	bool ok = wc->opcode == IBV_WC_RECV &&
-		  wire_decode(link->messages + slot * WIRE_BYTES, wc->byte_len, message);
+	const uint8_t *at = link->messages + slot * WIRE_BYTES;
 
-	return ok ? post_receive(link, slot) : -EBADMSG;
+	if (wc->opcode != IBV_WC_RECV)
+		return -EBADMSG;
+	if (pinreg_descriptor_detect(at, wc->byte_len)) {
+		memcpy(link->descriptor, at, sizeof(link->descriptor));
+		*event = LINK_RENEWAL;
+	} else if (wire_decode(at, wc->byte_len, message)) {
+		*event = LINK_MESSAGE;
+	} else {
+		return -EBADMSG;
+	}
+	return post_receive(link, slot);
 }
 
 int link_wait(struct link *link, int alarm_fd, int timeout_ms, enum link_event *event,
@@ -247,13 +271,14 @@ int link_wait(struct link *link, int alarm_fd, int timeout_ms, enum link_event *
 			return -ECONNRESET;
 		switch ((enum work)(wc.wr_id >> 32)) {
 		case WORK_RECEIVE:
-			*event = LINK_MESSAGE;
-			return received(link, &wc, message);
+			return received(link, &wc, event, message);
 		case WORK_DATA:
 			*event = LINK_DATA;
 			return 0;
 		case WORK_SEND:
 			link->sends--;
+			break;
+		case WORK_PUSH:
 			break;
 		}
 	}

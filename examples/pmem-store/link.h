@@ -17,13 +17,15 @@
 #include "wire.h"
 
 #define LINK_DEPTH 4u
+#define LINK_RECEIVES 64u  /* of messages and descriptors, which come unasked */
+#define LINK_PUSHES 256u   /* descriptors under way */
 #define LINK_DATA_DEPTH 4u /* RDMA reads or writes under way */
 
 struct link {
 	struct rdma_cm_id *id; /* the owner's */
 	struct ibv_comp_channel *channel;
 	struct ibv_cq *cq;
-	uint8_t *messages; /* LINK_DEPTH to receive into, LINK_DEPTH to send from */
+	uint8_t *messages; /* LINK_RECEIVES to receive into, LINK_DEPTH to send from */
 	struct pinreg_region *region;
 	uint32_t lkey;
 	unsigned int sends; /* posted and not completed */
@@ -31,11 +33,13 @@ struct link {
 	pthread_mutex_t lock; /* of the queue pair, against link_break() */
 	bool has_qp;
 	bool broken;
+	uint8_t descriptor[PINREG_DESCRIPTOR_LENGTH]; /* the last that was received */
 };
 
 enum link_event {
 	LINK_MESSAGE, /* a message was received */
 	LINK_DATA,    /* the oldest RDMA read or write is done */
+	LINK_RENEWAL, /* a descriptor was received: link->descriptor */
 };
 
 /* To be called once, before everything else. */
@@ -53,6 +57,9 @@ struct rdma_conn_param link_parameters(void);
 unsigned int link_path_mtu(struct link *link);
 
 int link_send(struct link *link, const struct message *message);
+/* From any thread: a descriptor, unasked. A link that cannot take it is broken: the
+ * peer connects again and gets it then. Does not wait. */
+int link_push(void *link, const void *descriptor, size_t length);
 int link_rdma(struct link *link, bool write, void *local, uint32_t lkey, uint64_t remote,
 	      uint32_t rkey, uint32_t length);
 

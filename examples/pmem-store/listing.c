@@ -62,20 +62,21 @@ static int decode(const uint8_t *raw, uint64_t length, struct entry *entries, si
 	return 0;
 }
 
-/* The index of one file, as the answer tells. */
-static int read_index(struct client *client, const struct message *answer, struct entry **entries,
-		      size_t *count)
+/* The index of one file. Return also: 2 when it is away. */
+static int read_index(struct client *client, uint32_t file, struct entry **entries, size_t *count)
 {
+	struct span span = { .file = file, .part = REMOTE_INDEX };
+	struct pinreg_descriptor now;
 	struct superblock layout;
 	struct entry *more;
 	uint8_t *raw;
 	int ret;
 
-	if (answer->store_size < FORMAT_MIN_SIZE || answer->store_size % FORMAT_PAGE)
-		return -EBADMSG;
-	format_layout(answer->store_size, &layout);
-	if (answer->range.length != layout.data_offset)
-		return -EBADMSG;
+	if (remotes_get(&client->remotes, file, REMOTE_INDEX, &now) != 0)
+		return 2;
+	format_layout(client->remotes.files[file].size, &layout);
+	span.generation = now.generation;
+	span.length = layout.data_offset;
 	more = reallocarray(*entries, *count + layout.entries, sizeof(**entries));
 	if (!more)
 		return -ENOMEM;
@@ -83,48 +84,44 @@ static int read_index(struct client *client, const struct message *answer, struc
 	raw = malloc(layout.data_offset);
 	if (!raw)
 		return -ENOMEM;
-	ret = connect_transfer(client, false, &answer->range, raw, layout.data_offset);
+	ret = connect_transfer(client, false, &span, raw, layout.data_offset);
 	if (ret == 0)
 		ret = decode(raw, layout.data_offset, *entries, count);
+	else if (ret > 0)
+		ret = 2;
 	free(raw);
 	return ret;
 }
 
-static int ask(struct client *client, enum wire_type type, uint32_t file, struct message *answer)
+/* The answers also bring what was pushed while nobody looked. */
+static int count_moves(struct client *client, uint64_t *moves)
 {
-	struct message request = { .type = type, .file = file };
-	int ret = connect_call(client, &request, answer);
+	struct message request = { .type = WIRE_HELLO };
+	struct message answer;
+	int ret = connect_call(client, &request, &answer);
 
-	return ret ? ret : answer->status == WIRE_OK ? 0 : 2;
+	if (ret == 0 && answer.status != WIRE_OK)
+		ret = -EBADMSG;
+	*moves = answer.sequence;
+	return ret;
 }
 
-static int read_all(struct client *client, struct entry **entries, size_t *count,
-		    struct message *answer)
+int listing_read(struct client *client, struct entry **entries, size_t *count, uint32_t *away)
 {
-	uint64_t moves;
-	int ret = ask(client, WIRE_HELLO, 0, answer);
-
-	if (ret)
-		return ret;
-	moves = answer->sequence;
-	for (uint32_t file = 0; ret == 0 && file < client->hello.file; file++) {
-		ret = ask(client, WIRE_INDEX, file, answer);
-		if (ret == 0)
-			ret = read_index(client, answer, entries, count);
-	}
-	if (ret == 0)
-		ret = ask(client, WIRE_HELLO, 0, answer);
-	return ret ? ret : answer->sequence == moves ? 0 : 1;
-}
-
-int listing_read(struct client *client, struct entry **entries, size_t *count,
-		 struct message *answer)
-{
-	int ret;
+	uint64_t before;
+	uint64_t after;
+	int ret = count_moves(client, &before);
 
 	*entries = NULL;
 	*count = 0;
-	ret = read_all(client, entries, count, answer);
+	for (uint32_t file = 0; ret == 0 && file < client->remotes.count; file++) {
+		ret = read_index(client, file, entries, count);
+		*away = file;
+	}
+	if (ret == 0)
+		ret = count_moves(client, &after);
+	if (ret == 0 && before != after)
+		ret = 1;
 	if (ret) {
 		free(*entries);
 		*entries = NULL;

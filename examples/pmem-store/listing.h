@@ -9,11 +9,10 @@
 
 /*
  * The client is connected. Return: 0; -errno of the connection; 1 when the
- * index kept changing or was found damaged, and should be read again; 2 when an answer
- * was not OK (it is in *answer).
+ * index kept changing or was found damaged, and should be read again; 2 when a file is
+ * away: *away tells which.
  * The caller frees *entries; sorted by name, one of each name.
  */
-int listing_read(struct client *client, struct entry **entries, size_t *count,
-		 struct message *answer);
+int listing_read(struct client *client, struct entry **entries, size_t *count, uint32_t *away);
 
 #endif

@@ -173,20 +173,21 @@ void pmem_shut(struct pmem *pmem)
 
 static int take_keys(struct pmem *pmem)
 {
-	struct pinreg_keys head = { .size = sizeof(head) };
-	struct pinreg_keys data = { .size = sizeof(data) };
-	int ret = pinreg_region_keys(pmem->head, &head);
+	struct pinreg_descriptor head = { .size = sizeof(head) };
+	struct pinreg_descriptor data = { .size = sizeof(data) };
+	int ret = pinreg_region_describe(pmem->head, &head);
 
 	if (ret == 0)
-		ret = pinreg_region_keys(pmem->data, &data);
+		ret = pinreg_region_describe(pmem->data, &data);
 	if (ret)
 		return ret;
 	if (head.generation != data.generation)
 		return -EAGAIN; /* away and back between the two calls */
+	pmem->head_id = head.id;
+	pmem->data_id = data.id;
 	pthread_mutex_lock(&pmem->lock);
-	pmem->head_range = (struct wire_range){ head.addr, head.length, head.rkey };
-	pmem->data_range = (struct wire_range){ data.addr, data.length, data.rkey };
 	pmem->generation = data.generation;
+	pmem->rkey = data.rkey;
 	pmem->gate = PMEM_CHECKING;
 	pthread_mutex_unlock(&pmem->lock);
 	return 0;
@@ -214,8 +215,7 @@ struct pmem_view pmem_look(struct pmem *pmem)
 	struct pmem_view view;
 
 	pthread_mutex_lock(&pmem->lock);
-	view = (struct pmem_view){ pmem->gate, pmem->generation, pmem->head_range,
-				   pmem->data_range };
+	view = (struct pmem_view){ pmem->gate, pmem->generation, pmem->rkey };
 	pthread_mutex_unlock(&pmem->lock);
 	return view;
 }

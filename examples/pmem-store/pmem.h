@@ -20,7 +20,6 @@
 #include <pinreg/pinreg.h>
 
 #include "format.h"
-#include "wire.h"
 
 #define PMEM_PIECE (64u * 1024u) /* longest access between two looks at the gate */
 
@@ -34,7 +33,9 @@ struct pmem {
 	struct pinreg_file *file;
 	struct pinreg_region *head; /* superblock and index: remote reads */
 	struct pinreg_region *data; /* remote reads and writes */
-	struct superblock layout;   /* as it follows from the length; no uuid */
+	uint64_t head_id;	    /* of their descriptors, for the life of the regions */
+	uint64_t data_id;
+	struct superblock layout; /* as it follows from the length; no uuid */
 	uint8_t *base;
 	enum pinreg_granularity granularity; /* of the peers' transfers */
 	unsigned int needed_mtu;	     /* path MTU in bytes; 0: any */
@@ -45,8 +46,7 @@ struct pmem {
 	enum pmem_gate gate;
 	unsigned int users; /* accesses under way */
 	uint64_t generation;
-	struct wire_range head_range;
-	struct wire_range data_range;
+	uint32_t rkey; /* of the data, to be printed */
 };
 
 /*
@@ -68,8 +68,7 @@ bool pmem_serve(struct pmem *pmem, uint64_t generation);
 struct pmem_view {
 	enum pmem_gate gate;
 	uint64_t generation;
-	struct wire_range head;
-	struct wire_range data;
+	uint32_t rkey;
 };
 struct pmem_view pmem_look(struct pmem *pmem);
 

@@ -15,9 +15,9 @@ static void print_keys(struct served *served)
 {
 	struct pmem_view view = pmem_look(&served->store->pmem);
 
-	say("%skeys: data rkey 0x%x, index rkey 0x%x, generation %llu", served->label,
-	    view.data.rkey, view.head.rkey, (unsigned long long)view.generation);
-	served->rkey = view.data.rkey;
+	say("%skeys: data rkey 0x%x, generation %llu", served->label, view.rkey,
+	    (unsigned long long)view.generation);
+	served->rkey = view.rkey;
 }
 
 int served_open(struct served *served, struct pinreg_domain *domain, uint64_t size,
@@ -62,7 +62,8 @@ static double ms_until(uint64_t monotonic_ns)
 	return ((double)monotonic_ns - (double)now.tv_sec * 1e9 - (double)now.tv_nsec) / 1e6;
 }
 
-void served_on_break(struct served *served, const struct pinreg_event *event)
+void served_on_break(struct served *served, const struct pinreg_event *event,
+		     struct sessions *sessions)
 {
 	static const char *const who[] = {
 		[PINREG_BREAKER_NONE] = "somebody wants the file",
@@ -72,6 +73,7 @@ void served_on_break(struct served *served, const struct pinreg_event *event)
 	double drained_ms;
 
 	pmem_shut(&served->store->pmem);
+	sessions_tell(sessions, event); /* who hears it in time loses no connection */
 	drained_ms = SERVED_QUIESCE_MS - ms_until(event->deadline_ns);
 	pinreg_file_ack(event->file, event->generation); /* first let go, then talk */
 	say("%sBREAK: %s (generation %llu); drained after %.3f ms", served->label,
@@ -93,10 +95,11 @@ int served_on_restored(struct served *served, const struct pinreg_event *event)
 
 	say("%sRESTORED: after %.1f ms, rkey 0x%x -> 0x%x, generation %llu, size %llu -> %llu, "
 	    "%llu bytes zeroed",
-	    served->label, (double)event->away_ns / 1e6, old, view.data.rkey,
+	    served->label, (double)event->away_ns / 1e6, old, view.rkey,
 	    (unsigned long long)event->generation, (unsigned long long)event->old_size,
 	    (unsigned long long)event->new_size, (unsigned long long)event->zeroed);
-	served->rkey = view.data.rkey;
+	served->rkey = view.rkey;
+	served->restored = *event;
 	return ret;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "recovery.h"
+#include "session.h"
 
 /* From a break to the fence, should a copy out of the mapping be slow to end. */
 #define SERVED_QUIESCE_MS 50
@@ -18,8 +19,9 @@ struct served {
 	struct store *store;
 	char label[256]; /* begins the lines about it; empty where it is the only one */
 	struct recovery_thread recovery;
-	uint32_t rkey;	      /* as it was last printed */
-	struct stat identity; /* of FILE */
+	uint32_t rkey;		      /* as it was last printed */
+	struct stat identity;	      /* of FILE */
+	struct pinreg_event restored; /* the last, to be told when it is served again */
 	bool open;
 	bool recovered; /* once at least */
 };
@@ -31,7 +33,8 @@ int served_open(struct served *served, struct pinreg_domain *domain, uint64_t si
 void served_close(struct served *served, bool discard);
 
 /* The file's events. */
-void served_on_break(struct served *served, const struct pinreg_event *event);
+void served_on_break(struct served *served, const struct pinreg_event *event,
+		     struct sessions *sessions);
 void served_on_fenced(struct served *served, const struct pinreg_event *event);
 /* 0: recovery may begin; -EAGAIN: away again; or another -errno. */
 int served_on_restored(struct served *served, const struct pinreg_event *event);

@@ -178,7 +178,8 @@ static void print_trust(struct server *server)
 
 static void close_all(struct server *server)
 {
-	sessions_end(&server->sessions);
+	if (server->sessions.renewal)
+		sessions_end(&server->sessions);
 	files_close(&server->files);
 	if (server->listener)
 		rdma_destroy_id(server->listener);
@@ -194,8 +195,10 @@ int server_run(const struct serve_options *options)
 	struct server server = { .options = options, .wake_fd = -1, .signal_fd = -1 };
 	int ret = open_endpoints(&server);
 
-	files_init(&server.files, options, server.wake_fd);
-	sessions_init(&server.sessions, &server.files.shelf, &server.device, server.wake_fd);
+	files_init(&server.files, options, &server.sessions, server.wake_fd);
+	if (ret == 0)
+		ret = sessions_init(&server.sessions, &server.files.shelf, &server.device,
+				    server.wake_fd);
 	if (ret == 0)
 		ret = open_device(&server);
 	if (ret) {

@@ -21,6 +21,7 @@ struct session {
 	struct link link;
 	struct scratch scratch;
 	struct ticket ticket;
+	struct pushes pushes; /* all->lock */
 };
 
 static void wake_server(const struct session *session)
@@ -42,62 +43,71 @@ static enum wire_status hello(struct session *session, struct message *answer)
 	answer->path_mtu = session->all->needed_mtu;
 	answer->file = session->shelf->count;
 	answer->sequence = session->shelf->moves;
-	answer->store_size = shelf_largest(session->shelf);
 	return WIRE_OK;
 }
 
-static enum wire_status where_is_index(struct session *session, const struct message *request,
-				       struct message *answer)
+/* The keys themselves are pushed, behind the answer. */
+static enum wire_status describe_file(struct session *session, const struct message *request,
+				      struct message *answer)
 {
-	const struct store *store;
-	struct pmem_view view;
+	struct store *store = &session->shelf->stores[request->file];
 
-	if (request->file >= session->shelf->count)
-		return WIRE_BAD_REQUEST;
-	store = &session->shelf->stores[request->file];
-	view = pmem_look(&session->shelf->stores[request->file].pmem);
-	if (view.gate != PMEM_SERVING)
-		return WIRE_BUSY;
 	answer->file = request->file;
-	answer->range = view.head;
-	answer->generation = view.generation;
 	answer->store_size = store->pmem.layout.size;
+	answer->index_id = store->pmem.head_id;
+	answer->data_id = store->pmem.data_id;
 	return WIRE_OK;
+}
+
+static void push_keys(struct session *session, unsigned int file)
+{
+	pthread_mutex_lock(&session->all->lock);
+	session->pushes.wanted[file] = true;
+	pushes_serve(&session->pushes, file, &session->shelf->stores[file].pmem);
+	pthread_mutex_unlock(&session->all->lock);
+}
+
+static void say_where(const struct session *session, const struct place *place,
+		      struct message *answer)
+{
+	answer->file = (uint32_t)(place->store - session->shelf->stores);
+	answer->generation = place->generation;
+	answer->offset = place->offset;
+	answer->span = place->span;
 }
 
 static enum wire_status reserve(struct session *session, const struct message *request,
-				struct message *answer)
+				struct message *answer, struct place *place)
 {
 	enum wire_status status;
 
 	store_cancel(&session->ticket);
 	status = shelf_reserve(session->shelf, request->name, request->length, &session->ticket,
-			       &answer->length);
+			       place, &answer->length);
 	if (status == WIRE_OK) {
+		*place = session->ticket.place;
 		answer->length = request->length;
 		answer->sequence = session->ticket.number;
-		answer->generation = session->ticket.generation;
-		answer->range = session->ticket.range;
 	}
 	return status;
 }
 
-static enum wire_status commit(struct session *session, const struct message *request)
+static enum wire_status commit(struct session *session, const struct message *request,
+			       struct place *place)
 {
 	struct ticket *ticket = &session->ticket;
 
 	if (ticket->number == 0 || request->sequence != ticket->number ||
-	    request->generation != ticket->generation || request->length != ticket->length)
+	    request->generation != ticket->place.generation || request->length != ticket->length)
 		return WIRE_BAD_REQUEST;
-	return shelf_commit(session->shelf, ticket, &request->sum, &session->scratch);
+	return shelf_commit(session->shelf, ticket, &request->sum, &session->scratch, place);
 }
 
 static enum wire_status lookup(struct session *session, const struct message *request,
-			       struct message *answer)
+			       struct message *answer, struct place *place)
 {
 	struct entry entry;
-	enum wire_status status = shelf_lookup(session->shelf, request->name, &entry,
-					       &answer->range, &answer->generation);
+	enum wire_status status = shelf_lookup(session->shelf, request->name, &entry, place);
 
 	if (status == WIRE_OK) {
 		answer->sequence = entry.sequence;
@@ -110,6 +120,8 @@ static enum wire_status lookup(struct session *session, const struct message *re
 static int answer_to(struct session *session, const struct message *request)
 {
 	struct message answer = { .type = request->type, .answer = true, .id = request->id };
+	struct place place = { 0 };
+	int ret;
 
 	if (request->answer || request->status != WIRE_OK)
 		return -EPROTO;
@@ -117,27 +129,32 @@ static int answer_to(struct session *session, const struct message *request)
 	case WIRE_HELLO:
 		answer.status = hello(session, &answer);
 		break;
+	case WIRE_FILE:
+		if (request->file >= session->shelf->count)
+			return -EPROTO;
+		answer.status = describe_file(session, request, &answer);
+		break;
 	case WIRE_RESERVE:
-		answer.status = reserve(session, request, &answer);
+		answer.status = reserve(session, request, &answer, &place);
 		break;
 	case WIRE_COMMIT:
-		answer.status = commit(session, request);
+		answer.status = commit(session, request, &place);
 		break;
 	case WIRE_LOOKUP:
-		answer.status = lookup(session, request, &answer);
-		if (answer.status != WIRE_OK)
-			answer.range = (struct wire_range){ 0 };
+		answer.status = lookup(session, request, &answer, &place);
 		break;
 	case WIRE_REMOVE:
-		answer.status = shelf_remove(session->shelf, request->name);
-		break;
-	case WIRE_INDEX:
-		answer.status = where_is_index(session, request, &answer);
+		answer.status = shelf_remove(session->shelf, request->name, &place);
 		break;
 	}
+	if (place.store)
+		say_where(session, &place, &answer);
 	if (shelf_failed(session->shelf))
 		wake_server(session);
-	return link_send(&session->link, &answer);
+	ret = link_send(&session->link, &answer);
+	if (ret == 0 && request->type == WIRE_FILE)
+		push_keys(session, request->file);
+	return ret;
 }
 
 /* Until the connection ends or the peer sends something that is no request. */
@@ -150,6 +167,13 @@ static void serve(struct session *session)
 		if (event != LINK_MESSAGE || answer_to(session, &request) != 0)
 			break;
 	}
+}
+
+static void end_pushes(struct session *session)
+{
+	pthread_mutex_lock(&session->all->lock);
+	pushes_end(&session->pushes);
+	pthread_mutex_unlock(&session->all->lock);
 }
 
 /* Out of the list first: after it sessions_break() knows the id no more. */
@@ -181,6 +205,7 @@ static void *run(void *arg)
 		if (rdma_accept(session->id, &parameters) == 0)
 			serve(session);
 		link_break(&session->link);
+		end_pushes(session);
 		link_unmake(&session->link);
 	} else {
 		rdma_reject(session->id, NULL, 0);
@@ -200,6 +225,8 @@ static struct session *make(struct sessions *all, struct rdma_cm_id *id)
 	session->shelf = all->shelf;
 	session->id = id;
 	link_init(&session->link, id);
+	session->pushes.renewal = all->renewal;
+	session->pushes.link = &session->link;
 	if (scratch_make(&session->scratch) == 0)
 		return session;
 	free(session);
@@ -235,12 +262,13 @@ static bool start(struct sessions *all, struct rdma_cm_id *id)
 	return true;
 }
 
-void sessions_init(struct sessions *sessions, struct shelf *shelf, struct device *device,
-		   int wake_fd)
+int sessions_init(struct sessions *sessions, struct shelf *shelf, struct device *device,
+		  int wake_fd)
 {
 	*sessions = (struct sessions){ .shelf = shelf, .device = device, .wake_fd = wake_fd };
 	pthread_mutex_init(&sessions->lock, NULL);
 	pthread_cond_init(&sessions->ended, NULL);
+	return pinreg_renewal_open(&sessions->renewal);
 }
 
 void sessions_start(struct sessions *sessions, struct rdma_cm_id *id)
@@ -266,6 +294,19 @@ void sessions_break(struct sessions *sessions, const struct rdma_cm_id *id)
 	pthread_mutex_unlock(&sessions->lock);
 }
 
+void sessions_tell(struct sessions *sessions, const struct pinreg_event *event)
+{
+	pinreg_renewal_event(sessions->renewal, event); /* link_push() sees to what fails */
+}
+
+void sessions_serve(struct sessions *sessions, unsigned int file)
+{
+	pthread_mutex_lock(&sessions->lock);
+	for (struct session *session = sessions->first; session; session = session->next)
+		pushes_serve(&session->pushes, file, &sessions->shelf->stores[file].pmem);
+	pthread_mutex_unlock(&sessions->lock);
+}
+
 void sessions_end(struct sessions *sessions)
 {
 	pthread_mutex_lock(&sessions->lock);
@@ -274,4 +315,5 @@ void sessions_end(struct sessions *sessions)
 	while (sessions->count > 0)
 		pthread_cond_wait(&sessions->ended, &sessions->lock);
 	pthread_mutex_unlock(&sessions->lock);
+	pinreg_renewal_close(sessions->renewal);
 }

@@ -23,18 +23,6 @@ void shelf_close(struct shelf *shelf)
 	pthread_mutex_destroy(&shelf->names.lock);
 }
 
-uint64_t shelf_largest(const struct shelf *shelf)
-{
-	uint64_t most = 0;
-
-	for (unsigned int i = 0; i < shelf->count; i++) {
-		uint64_t size = shelf->stores[i].pmem.layout.size;
-
-		most = size > most ? size : most;
-	}
-	return most;
-}
-
 struct store *shelf_failed(struct shelf *shelf)
 {
 	for (unsigned int i = 0; i < shelf->count; i++) {
@@ -94,7 +82,7 @@ static void erase_older(struct shelf *shelf, const char *name)
 }
 
 /* The store that is there and has the most room, of those not tried. NULL: none left. */
-static struct store *most_room(struct shelf *shelf, const bool *tried, bool *away)
+static struct store *most_room(struct shelf *shelf, const bool *tried, struct store **away)
 {
 	struct store *best = NULL;
 	uint64_t most = 0;
@@ -105,7 +93,7 @@ static struct store *most_room(struct shelf *shelf, const bool *tried, bool *awa
 		if (tried[i])
 			continue;
 		if (!store_room(&shelf->stores[i], &room)) {
-			*away = true;
+			*away = &shelf->stores[i];
 		} else if (!best || room > most) {
 			best = &shelf->stores[i];
 			most = room;
@@ -115,13 +103,13 @@ static struct store *most_room(struct shelf *shelf, const bool *tried, bool *awa
 }
 
 enum wire_status shelf_reserve(struct shelf *shelf, const char *name, uint64_t length,
-			       struct ticket *ticket, uint64_t *free_bytes)
+			       struct ticket *ticket, struct place *place, uint64_t *free_bytes)
 {
 	struct holders holders = find(shelf, name);
 	bool tried[SERVE_FILES] = { false };
 	enum wire_status status;
 	struct store *store = holders.newest;
-	bool away = false;
+	struct store *away = NULL;
 
 	*free_bytes = 0;
 	if (!store)
@@ -131,20 +119,28 @@ enum wire_status shelf_reserve(struct shelf *shelf, const char *name, uint64_t l
 
 		tried[store - shelf->stores] = true;
 		status = store_reserve(store, name, length, ticket, &room);
-		if (status == WIRE_OK || (status == WIRE_BUSY && store == holders.newest))
+		if (status == WIRE_OK)
 			return status;
-		away = away || status == WIRE_BUSY;
+		if (status == WIRE_BUSY)
+			away = store;
+		if (away && away == holders.newest)
+			break;
 		*free_bytes = room > *free_bytes ? room : *free_bytes;
 		store = most_room(shelf, tried, &away);
 	}
 	/* the one that is away may have the room */
-	return away ? WIRE_BUSY : WIRE_FULL;
+	if (!away)
+		return WIRE_FULL;
+	*place = store_awaited(away);
+	return WIRE_BUSY;
 }
 
 enum wire_status shelf_commit(struct shelf *shelf, struct ticket *ticket,
-			      const struct checksum *sum, struct scratch *scratch)
+			      const struct checksum *sum, struct scratch *scratch,
+			      struct place *place)
 {
 	struct holders holders = find(shelf, ticket->name);
+	struct store *store = ticket->place.store;
 	char name[FORMAT_NAME + 1];
 	enum wire_status status;
 
@@ -152,22 +148,27 @@ enum wire_status shelf_commit(struct shelf *shelf, struct ticket *ticket,
 	/* the older version has to be erased there */
 	if (holders.newest && !is_there(holders.newest)) {
 		store_cancel(ticket);
+		*place = store_awaited(holders.newest);
 		return WIRE_STALE;
 	}
 	status = store_commit(ticket, sum, scratch);
 	if (status == WIRE_OK)
 		erase_older(shelf, name);
+	else if (status == WIRE_STALE)
+		*place = store_awaited(store);
 	return status;
 }
 
 enum wire_status shelf_lookup(struct shelf *shelf, const char *name, struct entry *entry,
-			      struct wire_range *range, uint64_t *generation)
+			      struct place *place)
 {
 	struct store *store;
 
 	while ((store = find(shelf, name).newest)) {
-		enum wire_status status = store_lookup(store, name, entry, range, generation);
+		enum wire_status status = store_lookup(store, name, entry, place);
 
+		if (status == WIRE_BUSY)
+			*place = store_awaited(store);
 		if (status != WIRE_NOT_FOUND) /* else it has just moved */
 			return status;
 	}
@@ -175,7 +176,7 @@ enum wire_status shelf_lookup(struct shelf *shelf, const char *name, struct entr
 }
 
 /* The older version goes first: a crash between the two must not bring it back. */
-enum wire_status shelf_remove(struct shelf *shelf, const char *name)
+enum wire_status shelf_remove(struct shelf *shelf, const char *name, struct place *place)
 {
 	struct store *store;
 
@@ -185,6 +186,8 @@ enum wire_status shelf_remove(struct shelf *shelf, const char *name)
 		if (is_there(store))
 			erase_older(shelf, name);
 		status = store_remove(store, name);
+		if (status == WIRE_BUSY)
+			*place = store_awaited(store);
 		if (status != WIRE_NOT_FOUND)
 			return status;
 	}

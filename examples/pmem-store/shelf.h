@@ -35,18 +35,20 @@ void shelf_close(struct shelf *shelf); /* not the pmems */
 /* Load every store and see whether the files are one set. Return: as store_load(). */
 int shelf_load(struct shelf *shelf, struct scratch *scratch, struct recovery *found);
 
-/* As those of a store. A put goes to the file that has the object if it fits there, else
- * to the one with the most room. */
+/*
+ * As those of a store. A put goes to the file that has the object if it fits there, else
+ * to the one with the most room. place: with BUSY and STALE, what to wait for; with
+ * OK of a lookup, where the object is.
+ */
 enum wire_status shelf_reserve(struct shelf *shelf, const char *name, uint64_t length,
-			       struct ticket *ticket, uint64_t *free_bytes);
+			       struct ticket *ticket, struct place *place, uint64_t *free_bytes);
 enum wire_status shelf_commit(struct shelf *shelf, struct ticket *ticket,
-			      const struct checksum *sum, struct scratch *scratch);
+			      const struct checksum *sum, struct scratch *scratch,
+			      struct place *place);
 enum wire_status shelf_lookup(struct shelf *shelf, const char *name, struct entry *entry,
-			      struct wire_range *range, uint64_t *generation);
-enum wire_status shelf_remove(struct shelf *shelf, const char *name);
+			      struct place *place);
+enum wire_status shelf_remove(struct shelf *shelf, const char *name, struct place *place);
 
-/* Bytes of the largest file. */
-uint64_t shelf_largest(const struct shelf *shelf);
 /* The first store that can make nothing durable any more, or NULL. */
 struct store *shelf_failed(struct shelf *shelf);
 

@@ -112,15 +112,23 @@ static bool lock_serving(struct store *store, struct pmem_view *view)
 	return false;
 }
 
-static struct wire_range range_of(const struct store *store, const struct pmem_view *view,
-				  uint64_t offset, uint64_t length)
+static struct place place_of(struct store *store, const struct pmem_view *view, uint64_t offset,
+			     uint64_t length)
 {
 	bool pages = store->pmem.granularity == PINREG_GRANULARITY_PAGE;
 
-	return (struct wire_range){ .addr = view->data.addr + offset -
-					    store->index.super.data_offset,
-				    .length = pages ? format_whole_pages(length) : length,
-				    .rkey = view->data.rkey };
+	return (struct place){ .store = store,
+			       .generation = view->generation,
+			       .offset = offset - store->index.super.data_offset,
+			       .span = pages ? format_whole_pages(length) : length };
+}
+
+struct place store_awaited(struct store *store)
+{
+	struct pmem_view view = pmem_look(&store->pmem);
+
+	return (struct place){ .store = store,
+			       .generation = view.generation + (view.gate == PMEM_SHUT) };
 }
 
 enum wire_status store_reserve(struct store *store, const char *name, uint64_t length,
@@ -134,11 +142,9 @@ enum wire_status store_reserve(struct store *store, const char *name, uint64_t l
 	*free_bytes = index_free_bytes(&store->index);
 	/* an overwrite takes a second entry for a moment, too */
 	if (index_spare(&store->index) && index_reserve(&store->index, length, &ticket->offset)) {
-		ticket->store = store;
 		ticket->number = ++store->names->last_sequence;
-		ticket->generation = view.generation;
 		ticket->length = length;
-		ticket->range = range_of(store, &view, ticket->offset, length);
+		ticket->place = place_of(store, &view, ticket->offset, length);
 		memcpy(ticket->name, name, strlen(name) + 1);
 		status = WIRE_OK;
 	}
@@ -159,7 +165,7 @@ bool store_room(struct store *store, uint64_t *free_bytes)
 
 void store_cancel(struct ticket *ticket)
 {
-	struct store *store = ticket->store;
+	struct store *store = ticket->place.store;
 
 	if (ticket->number) {
 		pthread_mutex_lock(&store->lock);
@@ -177,7 +183,7 @@ void store_cancel(struct ticket *ticket)
 static enum wire_status take_data(struct store *store, const struct ticket *ticket,
 				  const struct checksum *sum, struct scratch *scratch)
 {
-	uint64_t whole = ticket->range.length;
+	uint64_t whole = ticket->place.span;
 	struct checksum found;
 	int ret = pmem_arrived(&store->pmem, ticket->offset, whole);
 
@@ -314,17 +320,17 @@ static enum wire_status publish(struct store *store, struct ticket *ticket,
 enum wire_status store_commit(struct ticket *ticket, const struct checksum *sum,
 			      struct scratch *scratch)
 {
-	struct store *store = ticket->store;
+	struct store *store = ticket->place.store;
 	enum wire_status status = take_data(store, ticket, sum, scratch);
 	struct pmem_view view;
 
 	if (status == WIRE_OK && !lock_serving(store, &view)) {
 		status = WIRE_BUSY;
 	} else if (status == WIRE_OK) {
-		status = view.generation == ticket->generation ? publish(store, ticket, sum)
-							       : WIRE_STALE;
+		status = view.generation == ticket->place.generation ? publish(store, ticket, sum)
+								     : WIRE_STALE;
 		pthread_mutex_unlock(&store->lock);
-	} else if (pmem_look(&store->pmem).generation != ticket->generation) {
+	} else if (pmem_look(&store->pmem).generation != ticket->place.generation) {
 		status = WIRE_STALE; /* and not a mismatch: the bytes went with the old keys */
 	}
 	store_cancel(ticket);
@@ -332,7 +338,7 @@ enum wire_status store_commit(struct ticket *ticket, const struct checksum *sum,
 }
 
 enum wire_status store_lookup(struct store *store, const char *name, struct entry *entry,
-			      struct wire_range *range, uint64_t *generation)
+			      struct place *place)
 {
 	enum wire_status status = WIRE_NOT_FOUND;
 	const struct entry *found;
@@ -343,8 +349,7 @@ enum wire_status store_lookup(struct store *store, const char *name, struct entr
 	found = index_find(&store->index, name);
 	if (found) {
 		*entry = *found;
-		*range = range_of(store, &view, found->offset, found->length);
-		*generation = view.generation;
+		*place = place_of(store, &view, found->offset, found->length);
 		status = found->flags & ENTRY_DESTROYED ? WIRE_DESTROYED : WIRE_OK;
 	}
 	pthread_mutex_unlock(&store->lock);

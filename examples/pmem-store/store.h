@@ -60,14 +60,20 @@ struct scratch {
 int scratch_make(struct scratch *scratch); /* 0 or -ENOMEM */
 void scratch_free(struct scratch *scratch);
 
+/* Where an object is, or what has to come back before that can be asked again. */
+struct place {
+	struct store *store;
+	uint64_t generation; /* of the keys that are good for it, or of those to wait for */
+	uint64_t offset;     /* in the data area of the file */
+	uint64_t span;	     /* bytes that are moved by transfers: the object's or its pages' */
+};
+
 /* Room for one object that is being put; number 0: none. */
 struct ticket {
-	struct store *store;
 	uint64_t number;
-	uint64_t generation;
-	uint64_t offset;
+	struct place place;
+	uint64_t offset; /* in the file */
 	uint64_t length;
-	struct wire_range range; /* for the client */
 	char name[FORMAT_NAME + 1];
 };
 
@@ -78,7 +84,9 @@ enum wire_status store_commit(struct ticket *ticket, const struct checksum *sum,
 			      struct scratch *scratch);
 void store_cancel(struct ticket *ticket);
 enum wire_status store_lookup(struct store *store, const char *name, struct entry *entry,
-			      struct wire_range *range, uint64_t *generation);
+			      struct place *place);
+/* What somebody has to wait for who was answered BUSY or STALE. */
+struct place store_awaited(struct store *store);
 enum wire_status store_remove(struct store *store, const char *name);
 /* The version with this sequence is not needed any more: another file has a newer one.
  * It is erased durably, or where FILE is away by recovery. */

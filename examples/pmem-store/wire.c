@@ -18,17 +18,18 @@ enum {
 	AT_STATUS = 10,
 	AT_ID = 12,
 	AT_PATH_MTU = 16,
-	AT_RKEY = 20,
+	AT_FILE = 20,
 	AT_GENERATION = 24,
 	AT_SEQUENCE = 32,
 	AT_LENGTH = 40,
-	AT_RANGE_ADDR = 48,
-	AT_RANGE_LENGTH = 56,
+	AT_OFFSET = 48,
+	AT_SPAN = 56,
 	AT_STORE_SIZE = 64,
 	AT_SUM = 72,
-	AT_NAME_LENGTH = 88,
-	AT_FILE = 92,
-	AT_NAME = 96,
+	AT_INDEX_ID = 88,
+	AT_DATA_ID = 96,
+	AT_NAME_LENGTH = 104,
+	AT_NAME = 112,
 	AT_END = AT_NAME + FORMAT_NAME,
 };
 
@@ -44,15 +45,16 @@ void wire_encode(const struct message *message, uint8_t raw[WIRE_BYTES])
 	put16(raw + AT_STATUS, (uint16_t)message->status);
 	put32(raw + AT_ID, message->id);
 	put32(raw + AT_PATH_MTU, message->path_mtu);
-	put32(raw + AT_RKEY, message->range.rkey);
 	put32(raw + AT_FILE, message->file);
 	put64(raw + AT_GENERATION, message->generation);
 	put64(raw + AT_SEQUENCE, message->sequence);
 	put64(raw + AT_LENGTH, message->length);
-	put64(raw + AT_RANGE_ADDR, message->range.addr);
-	put64(raw + AT_RANGE_LENGTH, message->range.length);
+	put64(raw + AT_OFFSET, message->offset);
+	put64(raw + AT_SPAN, message->span);
 	put64(raw + AT_STORE_SIZE, message->store_size);
 	memcpy(raw + AT_SUM, message->sum.byte, CHECKSUM_BYTES);
+	put64(raw + AT_INDEX_ID, message->index_id);
+	put64(raw + AT_DATA_ID, message->data_id);
 	put16(raw + AT_NAME_LENGTH, (uint16_t)name_length);
 	memcpy(raw + AT_NAME, message->name, name_length);
 }
@@ -68,14 +70,9 @@ static bool head_ok(const uint8_t *raw)
 	uint16_t type = get16(raw + AT_TYPE);
 
 	return get32(raw + AT_MAGIC) == MAGIC && get16(raw + AT_VERSION) == VERSION &&
-	       type >= WIRE_HELLO && type <= WIRE_INDEX &&
+	       type >= WIRE_HELLO && type <= WIRE_FILE &&
 	       (get16(raw + AT_FLAGS) & ~FLAG_ANSWER) == 0 &&
 	       get16(raw + AT_STATUS) < WIRE_STATUSES;
-}
-
-static bool range_ok(const struct wire_range *range)
-{
-	return range->length <= UINT64_MAX - range->addr;
 }
 
 bool wire_decode(const uint8_t *raw, size_t length, struct message *message)
@@ -95,13 +92,14 @@ bool wire_decode(const uint8_t *raw, size_t length, struct message *message)
 	message->generation = get64(raw + AT_GENERATION);
 	message->sequence = get64(raw + AT_SEQUENCE);
 	message->length = get64(raw + AT_LENGTH);
-	message->range.addr = get64(raw + AT_RANGE_ADDR);
-	message->range.length = get64(raw + AT_RANGE_LENGTH);
-	message->range.rkey = get32(raw + AT_RKEY);
+	message->offset = get64(raw + AT_OFFSET);
+	message->span = get64(raw + AT_SPAN);
 	message->store_size = get64(raw + AT_STORE_SIZE);
 	memcpy(message->sum.byte, raw + AT_SUM, CHECKSUM_BYTES);
+	message->index_id = get64(raw + AT_INDEX_ID);
+	message->data_id = get64(raw + AT_DATA_ID);
 	name_length = get16(raw + AT_NAME_LENGTH);
-	if (!range_ok(&message->range) || name_length > FORMAT_NAME)
+	if (message->span > UINT64_MAX - message->offset || name_length > FORMAT_NAME)
 		return false;
 	if (carries_name(message) ? !format_name_ok((const char *)raw + AT_NAME, name_length)
 				  : name_length != 0)
