@@ -18,6 +18,7 @@
 #include <pinreg/pinreg.h>
 
 #include "bench.h"
+#include "device.h"
 
 #define ACCESS (IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ)
 
@@ -119,19 +120,10 @@ static void run_size(const struct bench *bench, const char *size, size_t length)
 	run_case(bench, name, NULL, length);
 }
 
-static struct ibv_context *open_device(const char *name)
-{
-	struct ibv_device **list = ibv_get_device_list(NULL);
-	for (size_t i = 0; list && list[i]; i++)
-		if (!name || !strcmp(name, ibv_get_device_name(list[i])))
-			return ibv_open_device(list[i]);
-	return NULL;
-}
-
 int main(int argc, char **argv)
 {
 	struct bench bench;
-	struct ibv_context *context = open_device(argc > 1 ? argv[1] : NULL);
+	struct ibv_context *context = bench_open_device(argc > 1 ? argv[1] : NULL);
 	if (!context)
 		die("device", "there is none");
 	bench.pd = ibv_alloc_pd(context);

@@ -70,7 +70,7 @@ int pinreg_domain_open_with(const struct pinreg_sys *sys, struct ibv_pd *pd,
 		free(domain);
 		return status;
 	}
-	pinreg_set_init(&domain->regions, false);
+	pinreg_set_init(&domain->regions, NULL, NULL);
 	pinreg_watch_init(&domain->watch, &domain->device, &domain->events, known.quiesce_ms,
 			  known.break_signal);
 	status = known.device_events ? pinreg_watch_device(&domain->watch) : 0;

@@ -133,6 +133,34 @@ int pinreg_region_commit(struct pinreg_region *region, uint64_t offset, uint64_t
 int pinreg_region_refresh(struct pinreg_region *region, uint64_t offset, uint64_t length);
 
 /*
+ * pinreg_region_enter -- begin work that uses the region's keys or its memory.
+ *
+ * keys: NULL, or set keys->size before the call: filled in with those of now.
+ * Whoever is inside is waited for: between BREAK and FENCED the keys work until all
+ * have called pinreg_region_exit(), or until the deadline of the BREAK event. Then
+ * they are dead, whoever is inside, and stores to the memory of a fenced file go
+ * nowhere; but nothing that was given out here becomes invalid memory.
+ * From BREAK to RESTORED nobody is let in: he gets -EAGAIN, and new keys afterwards.
+ * So what lies between enter and exit should be short: a work request posted, or a
+ * batch of them and their completions. A thread may be inside more than once.
+ * It takes a few nanoseconds, takes no lock and writes no cache line that other
+ * threads write (docs/performance.md). A region that is not on a leased file is
+ * never fenced: everybody is let in.
+ * Return: 0; -EAGAIN from BREAK to RESTORED; -ESTALE when its file is lost; -EINVAL
+ * for NULL or an unknown size. Ownership: of an error there is nothing to exit.
+ * Thread: any. Since: 0.1
+ */
+int pinreg_region_enter(struct pinreg_region *region, struct pinreg_keys *keys);
+
+/*
+ * pinreg_region_exit -- end what pinreg_region_enter() began.
+ *
+ * Once for each enter that returned 0; on any thread, not only on that of the enter.
+ * Thread: any. Since: 0.1
+ */
+void pinreg_region_exit(struct pinreg_region *region);
+
+/*
  * pinreg_region_register_dmabuf -- register device memory by its dma-buf.
  *
  * fd: of the dma-buf; may be closed afterwards. offset, length: bytes within

@@ -46,6 +46,7 @@ int pinreg_device_init(struct pinreg_device *device)
 	device->max_mr_size = attr.orig_attr.max_mr_size;
 	device->max_mr = (uint64_t)attr.orig_attr.max_mr;
 	device->node_guid = attr.orig_attr.node_guid;
+	device->cpus = device->sys->cpus_online();
 	/* once: reading a setting costs as much as registering 1 MiB */
 	device->huge_size = device->sys->huge_size(&device->huge_ask);
 	return 0;

@@ -31,6 +31,7 @@ struct pinreg_device {
 	unsigned int flush_global;
 	unsigned int flush_persistent;
 	unsigned int memory_windows;
+	unsigned int cpus;  /* of the machine */
 	bool atomics;	    /* REMOTE_ATOMIC has operations behind it */
 	uint64_t huge_size; /* of transparent huge pages, 0: none; as set when asked */
 	bool huge_ask;	    /* only where advised */

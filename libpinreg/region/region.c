@@ -12,11 +12,21 @@
 #include "plan/planner.h"
 #include "region/pieces.h"
 
+void pinreg_region_publish(struct pinreg_region *region)
+{
+	uint64_t keys = (uint64_t)region->mr->lkey << 32 | region->mr->rkey;
+	atomic_store(&region->keys, keys);
+	atomic_store(&region->generation, region->set->generation);
+}
+
 static void link_into_set(struct pinreg_region *region, struct ibv_mr *mr)
 {
 	struct pinreg_region_set *set = region->set;
 	pthread_mutex_lock(&set->lock);
 	region->mr = mr;
+	region->inside = set->inside;
+	region->addr = pinreg_region_iova(region);
+	pinreg_region_publish(region);
 	region->next = set->first;
 	region->link = &set->first;
 	if (region->next)
@@ -47,7 +57,11 @@ static int carry_out(struct pinreg_region *region, struct pinreg_why *why)
 	if (status)
 		return pinreg_why_set(why, PINREG_REASON_FENCED, status);
 	struct pinreg_stop stop = pinreg_set_stop(region->set);
-	status = pinreg_region_attach(region, &stop, &mr, why);
+	status = pinreg_set_count_inside(region->set, region->device->cpus);
+	if (status)
+		pinreg_why_call(why, PINREG_REASON_VERBS, "aligned_alloc", status);
+	else
+		status = pinreg_region_attach(region, &stop, &mr, why);
 	if (!status)
 		link_into_set(region, mr);
 	pinreg_set_leave(region->set);
@@ -153,23 +167,17 @@ int pinreg_region_keys(struct pinreg_region *region, struct pinreg_keys *out)
 	if (pinreg_device_inherited(region->device))
 		return -EPERM;
 	struct pinreg_region_set *set = region->set;
-	struct pinreg_keys keys = { .size = sizeof(keys) };
+	struct pinreg_keys keys = { 0 };
 	int status = 0;
 	pthread_mutex_lock(&set->lock);
-	if (set->state <= PINREG_SET_DRAINING) {
-		keys.lkey = region->mr->lkey;
-		keys.rkey = region->mr->rkey;
-		keys.generation = set->generation;
-	} else {
+	if (set->state <= PINREG_SET_DRAINING)
+		keys = pinreg_region_published(region);
+	else
 		status = set->state == PINREG_SET_LOST ? -ESTALE : -EAGAIN;
-	}
 	pthread_mutex_unlock(&set->lock);
-	if (status)
-		return status;
-	keys.addr = pinreg_region_iova(region);
-	keys.length = region->decision.plan.length;
-	pinreg_info_write(out, &keys, sizeof(keys));
-	return 0;
+	if (!status)
+		pinreg_info_write(out, &keys, sizeof(keys));
+	return status;
 }
 
 int pinreg_region_query(struct pinreg_region *region, struct pinreg_region_info *out)

@@ -5,6 +5,8 @@
 #ifndef PINREG_REGION_REGION_H
 #define PINREG_REGION_REGION_H
 
+#include <stdatomic.h>
+
 #include <pinreg/region.h>
 
 #include "plan/planner.h"
@@ -19,6 +21,15 @@ struct pinreg_region {
 	struct pinreg_shadow *shadow;	 /* of STAGED, else NULL */
 	int dmabuf;			 /* of DMABUF, our own descriptor, else -1 */
 	uint64_t id;			 /* for peers: random, never 0, the same for life */
+	struct pinreg_inside *inside;	 /* the set's; NULL where it never is fenced */
+	/*
+	 * The keys that are given out. Written under set->lock before others know the
+	 * region, then only with the gate of inside shut: who is inside reads without
+	 * the lock, and looks at the gate before and after.
+	 */
+	_Atomic(uint64_t) keys; /* lkey in the upper half, rkey in the lower */
+	_Atomic(uint64_t) generation;
+	uint64_t addr; /* what work requests address; constant once linked */
 	/* under set->lock */
 	struct ibv_mr *mr; /* NULL while fenced */
 	struct pinreg_region *next;
@@ -52,6 +63,23 @@ int pinreg_region_plan_dmabuf(struct pinreg_region *region, int fd, uint64_t off
  * or make the shadow. 0, or -errno with *why.
  */
 int pinreg_region_warm(struct pinreg_region *region, struct pinreg_why *why);
+
+/* Give the keys out as they are now. Under set->lock. ASSUMPTIONS: registered. */
+void pinreg_region_publish(struct pinreg_region *region);
+
+/* What is given out. ASSUMPTIONS: linked. */
+static inline struct pinreg_keys pinreg_region_published(const struct pinreg_region *region)
+{
+	uint64_t keys = atomic_load(&region->keys);
+	return (struct pinreg_keys){
+		.size = sizeof(struct pinreg_keys),
+		.lkey = (uint32_t)(keys >> 32),
+		.rkey = (uint32_t)keys,
+		.addr = region->addr,
+		.length = region->decision.plan.length,
+		.generation = atomic_load(&region->generation),
+	};
+}
 
 /* What work requests address. */
 uint64_t pinreg_region_iova(const struct pinreg_region *region);

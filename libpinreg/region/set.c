@@ -7,19 +7,53 @@
 #include <errno.h>
 
 #include "base/why.h"
+#include "region/inside.h"
 #include "region/region.h"
 
-void pinreg_set_init(struct pinreg_region_set *set, bool leased)
+void pinreg_set_init(struct pinreg_region_set *set, pinreg_set_wake_function *wake,
+		     struct pinreg_file *file)
 {
-	*set = (struct pinreg_region_set){ .generation = 1, .leased = leased };
+	*set = (struct pinreg_region_set){
+		.generation = 1,
+		.wake = wake,
+		.file = file,
+	};
 	pthread_mutex_init(&set->lock, NULL);
 	pthread_cond_init(&set->changed, NULL);
 }
 
 void pinreg_set_destroy(struct pinreg_region_set *set)
 {
+	pinreg_inside_free(set->inside);
 	pthread_cond_destroy(&set->changed);
 	pthread_mutex_destroy(&set->lock);
+}
+
+/* under lock: the gate is open while the keys are given out */
+static void enter_state(struct pinreg_region_set *set, enum pinreg_set_state state)
+{
+	set->state = state;
+	if (!set->inside)
+		return;
+	if (state == PINREG_SET_LIVE)
+		pinreg_inside_open(set->inside);
+	else
+		pinreg_inside_shut(set->inside);
+}
+
+int pinreg_set_count_inside(struct pinreg_region_set *set, unsigned int cpus)
+{
+	int status = 0;
+	pthread_mutex_lock(&set->lock);
+	if (set->wake && !set->inside) {
+		set->inside = pinreg_inside_make(cpus);
+		if (set->inside)
+			enter_state(set, set->state);
+		else
+			status = -ENOMEM;
+	}
+	pthread_mutex_unlock(&set->lock);
+	return status;
 }
 
 /* under lock */
@@ -53,8 +87,18 @@ int pinreg_set_enter_to_add(struct pinreg_region_set *set)
 void pinreg_set_leave(struct pinreg_region_set *set)
 {
 	pthread_mutex_lock(&set->lock);
-	set->users--;
+	bool awaited = !--set->users && set->state > PINREG_SET_DRAINING;
 	pthread_mutex_unlock(&set->lock);
+	if (awaited)
+		set->wake(set->file);
+}
+
+bool pinreg_set_is_lost(struct pinreg_region_set *set)
+{
+	pthread_mutex_lock(&set->lock);
+	bool lost = set->state == PINREG_SET_LOST;
+	pthread_mutex_unlock(&set->lock);
+	return lost;
 }
 
 static int fence_asked(void *context, struct pinreg_why *why)
@@ -68,7 +112,7 @@ static int fence_asked(void *context, struct pinreg_why *why)
 
 struct pinreg_stop pinreg_set_stop(struct pinreg_region_set *set)
 {
-	return (struct pinreg_stop){ .asked = set->leased ? fence_asked : NULL, .context = set };
+	return (struct pinreg_stop){ .asked = set->wake ? fence_asked : NULL, .context = set };
 }
 
 size_t pinreg_set_count(struct pinreg_region_set *set)
@@ -90,7 +134,7 @@ uint64_t pinreg_set_generation(struct pinreg_region_set *set)
 static void set_state(struct pinreg_region_set *set, enum pinreg_set_state state)
 {
 	pthread_mutex_lock(&set->lock);
-	set->state = state;
+	enter_state(set, state);
 	pthread_mutex_unlock(&set->lock);
 }
 
@@ -99,11 +143,21 @@ void pinreg_set_drain(struct pinreg_region_set *set)
 	set_state(set, PINREG_SET_DRAINING);
 }
 
+bool pinreg_set_is_quiet(struct pinreg_region_set *set)
+{
+	pthread_mutex_lock(&set->lock);
+	bool quiet = !set->users;
+	if (set->state <= PINREG_SET_DRAINING)
+		quiet = !set->inside || pinreg_inside_empty(set->inside);
+	pthread_mutex_unlock(&set->lock);
+	return quiet;
+}
+
 int pinreg_set_fence(struct pinreg_region_set *set)
 {
 	int status = 0;
 	pthread_mutex_lock(&set->lock);
-	set->state = PINREG_SET_FENCED;
+	enter_state(set, PINREG_SET_FENCED);
 	for (struct pinreg_region *region = set->first; region; region = region->next) {
 		int one = region->mr ? pinreg_region_detach(region) : 0;
 		if (one && !status)
@@ -145,8 +199,10 @@ int pinreg_set_restore_one(struct pinreg_region_set *set, const struct pinreg_st
 void pinreg_set_open(struct pinreg_region_set *set)
 {
 	pthread_mutex_lock(&set->lock);
-	set->state = PINREG_SET_LIVE;
 	set->generation++;
+	for (struct pinreg_region *region = set->first; region; region = region->next)
+		pinreg_region_publish(region);
+	enter_state(set, PINREG_SET_LIVE);
 	pthread_mutex_unlock(&set->lock);
 }
 

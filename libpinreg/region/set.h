@@ -16,11 +16,14 @@
 #include "region/pieces.h"
 
 struct pinreg_file;
+struct pinreg_inside;
 struct pinreg_region;
+
+typedef void pinreg_set_wake_function(struct pinreg_file *file);
 
 enum pinreg_set_state {
 	PINREG_SET_LIVE = 0,
-	PINREG_SET_DRAINING, /* keys work, no new regions */
+	PINREG_SET_DRAINING, /* keys work; no new regions, and nobody new who uses keys */
 	PINREG_SET_FENCED,
 	PINREG_SET_LOST,
 };
@@ -34,6 +37,11 @@ enum pinreg_set_state {
  * is linked before its maker leaves, so none slips past it. restoring is the
  * region that is being registered again outside of the lock; it cannot go
  * meanwhile.
+ *
+ * Who uses a region's keys (pinreg_region_enter()) is counted apart, without the
+ * lock. For two reasons these are not users: he is not waited for longer than his
+ * time, while our own work in the memory is, to its end; and he comes millions of
+ * times in a second, while a user is there before the first region is.
  */
 struct pinreg_region_set {
 	pthread_mutex_t lock;
@@ -44,11 +52,24 @@ struct pinreg_region_set {
 	size_t count;
 	struct pinreg_region *first;
 	struct pinreg_region *restoring;
-	bool leased; /* constant: it may be fenced; those of a domain never are */
-	const struct pinreg_file *file; /* constant: theirs, to be compared only; NULL: none */
+	struct pinreg_inside *inside; /* from the first region on; NULL where it never is fenced */
+	/* constant */
+	pinreg_set_wake_function *wake;
+	struct pinreg_file *file; /* theirs, for wake and to be compared only; NULL: none */
 };
 
-void pinreg_set_init(struct pinreg_region_set *set, bool leased);
+/*
+ * wake: called with file where somebody has left that a fence may wait for, from any thread
+ * and under no lock of the set. NULL: it never is fenced.
+ */
+void pinreg_set_init(struct pinreg_region_set *set, pinreg_set_wake_function *wake,
+		     struct pinreg_file *file);
+
+/*
+ * Count who uses keys from now on, before the first region is linked. 0 or -ENOMEM.
+ * ASSUMPTIONS: entered.
+ */
+int pinreg_set_count_inside(struct pinreg_region_set *set, unsigned int cpus);
 
 /* ASSUMPTIONS: empty, nobody inside. */
 void pinreg_set_destroy(struct pinreg_region_set *set);
@@ -67,16 +88,26 @@ void pinreg_set_leave(struct pinreg_region_set *set);
  */
 struct pinreg_stop pinreg_set_stop(struct pinreg_region_set *set);
 
+/* Will nobody ever be let in again? */
+bool pinreg_set_is_lost(struct pinreg_region_set *set);
+
 /* The number of regions in it. */
 size_t pinreg_set_count(struct pinreg_region_set *set);
 
-/* No new regions from here on. */
+/* No new regions from here on, and nobody new who uses keys. */
 void pinreg_set_drain(struct pinreg_region_set *set);
 
 /*
- * Let nobody in and deregister every region. 0 when that is done and nobody is
- * inside; -EINPROGRESS while somebody is; or the first -errno of the kernel,
- * and some are still registered. Call it again until it is 0. Does not wait.
+ * Is there nobody whom the next step of a fence waits for? While draining that is
+ * who uses keys, then who works in the memory. There is a wake when it may be so.
+ */
+bool pinreg_set_is_quiet(struct pinreg_region_set *set);
+
+/*
+ * Let nobody in and deregister every region, whoever uses its keys: while they have
+ * time to finish the caller waits until it is quiet. 0 when that is done and nobody
+ * works in the memory; -EINPROGRESS while somebody does; or the first -errno of the
+ * kernel, and some are still registered. Call it again until it is 0. Does not wait.
  */
 int pinreg_set_fence(struct pinreg_region_set *set);
 

@@ -46,14 +46,19 @@ static void sort_by_node(const cpu_set_t *allowed, struct pinreg_cpus *out)
 	out->of_node[home] = first;
 }
 
+unsigned int pinreg_real_cpus_online(void)
+{
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	return online > 0 ? (unsigned int)online : 1;
+}
+
 void pinreg_real_cpus(struct pinreg_cpus *out)
 {
 	cpu_set_t allowed;
 	out->nodes = 0;
 	if (sched_getaffinity(0, sizeof(allowed), &allowed)) {
 		/* more CPUs than a set of the usual size has room for */
-		long online = sysconf(_SC_NPROCESSORS_ONLN);
-		out->count = online > 0 ? (unsigned int)online : 1;
+		out->count = pinreg_real_cpus_online();
 		return;
 	}
 	out->count = (unsigned int)CPU_COUNT(&allowed);

@@ -74,6 +74,7 @@ void pinreg_real_resident(void *const *pages, unsigned int count, bool *out);
 uint64_t pinreg_real_huge_size(bool *ask);
 int pinreg_real_advise_huge(void *addr, uint64_t length);
 void pinreg_real_cpus(struct pinreg_cpus *out);
+unsigned int pinreg_real_cpus_online(void);
 int pinreg_real_run_on(const cpu_set_t *cpus);
 int pinreg_real_persist_open(int fd, void *addr, uint64_t length, bool map_sync,
 			     struct pinreg_persist **out);

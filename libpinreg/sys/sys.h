@@ -196,6 +196,7 @@ struct pinreg_sys {
 	uint64_t (*huge_size)(bool *ask);
 	int (*advise_huge)(void *addr, uint64_t length);
 	void (*cpus)(struct pinreg_cpus *out);
+	unsigned int (*cpus_online)(void);    /* of the machine, whoever may run on them */
 	int (*run_on)(const cpu_set_t *cpus); /* this thread, from now on */
 	int (*persist_open)(int fd, void *addr, uint64_t length, bool map_sync,
 			    struct pinreg_persist **out);

@@ -60,6 +60,7 @@ const struct pinreg_sys pinreg_sys_real = {
 	.huge_size = pinreg_real_huge_size,
 	.advise_huge = pinreg_real_advise_huge,
 	.cpus = pinreg_real_cpus,
+	.cpus_online = pinreg_real_cpus_online,
 	.run_on = pinreg_real_run_on,
 	.persist_open = pinreg_real_persist_open,
 	.persist_range = pinreg_real_persist_range,

@@ -16,7 +16,7 @@ static enum pinreg_turn turn_when_due(const struct pinreg_file *file)
 }
 
 /* Where the file belongs as it is. */
-static enum pinreg_turn turn_of(const struct pinreg_file *file)
+static enum pinreg_turn turn_of(struct pinreg_file *file)
 {
 	if (file->busy || file->closing)
 		return PINREG_TURN_NONE;
@@ -26,7 +26,9 @@ static enum pinreg_turn turn_of(const struct pinreg_file *file)
 			return PINREG_TURN_URGENT;
 		return file->nudged ? PINREG_TURN_CALM : PINREG_TURN_NONE;
 	case PINREG_FILE_BREAKING:
-		return file->acked ? PINREG_TURN_URGENT : PINREG_TURN_LATER;
+		/* the owner's word is enough where nobody is inside; else they have his time */
+		return file->acked && pinreg_set_is_quiet(&file->regions) ? PINREG_TURN_URGENT
+									  : PINREG_TURN_LATER;
 	case PINREG_FILE_WAITING:
 	case PINREG_FILE_SHARED:
 		return file->nudged ? PINREG_TURN_CALM : PINREG_TURN_LATER;

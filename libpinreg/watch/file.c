@@ -72,6 +72,16 @@ static int lease_and_prepare(struct pinreg_file *file, struct pinreg_why *why)
 	return status;
 }
 
+/* The fence may go on. */
+static void somebody_left(struct pinreg_file *file)
+{
+	struct pinreg_watch *watch = file->watch;
+	pthread_mutex_lock(&watch->lock);
+	pinreg_watch_sort(file);
+	pthread_mutex_unlock(&watch->lock);
+	pinreg_watch_wake(watch);
+}
+
 static int open_file(struct pinreg_file *file, int dirfd, const char *path,
 		     const struct pinreg_file_opts *opts, struct pinreg_why *why)
 {
@@ -86,8 +96,7 @@ static int open_file(struct pinreg_file *file, int dirfd, const char *path,
 		pinreg_prepared_close(&file->prepared);
 		return status;
 	}
-	pinreg_set_init(&file->regions, true);
-	file->regions.file = file;
+	pinreg_set_init(&file->regions, somebody_left, file);
 	status = pinreg_guard_reopen(&file->guard, &file->prepared, why);
 	if (!status)
 		status = lease_and_prepare(file, why);

@@ -104,11 +104,23 @@ void pinreg_steps_break(struct pinreg_file *file, enum pinreg_breaker breaker, u
 	pinreg_events_push(watch->events, &event);
 }
 
-/* Somebody is inside, or the kernel does not let go of a registration. */
+/*
+ * The keys are dead, and we work in the memory ourselves: go on as soon as nobody
+ * does. There is no time at which that must be.
+ */
+static void wait_for_work(struct pinreg_file *file)
+{
+	enter_until(file, PINREG_FILE_BREAKING, UINT64_MAX);
+	pthread_mutex_lock(&file->watch->lock);
+	file->acked = true;
+	pthread_mutex_unlock(&file->watch->lock);
+}
+
+/* The kernel does not let go of a registration. */
 static void fence_again(struct pinreg_file *file, int status)
 {
 	struct pinreg_watch *watch = file->watch;
-	if (status != file->fence_status && status != -EINPROGRESS)
+	if (status != file->fence_status)
 		pinreg_log(&watch->device->log, PINREG_LOG_ERROR,
 			   "%s: a region cannot be deregistered, trying again: %s",
 			   file->prepared.path, strerror(-status));
@@ -149,6 +161,10 @@ static void fence(struct pinreg_file *file)
 	uint64_t begun_ns = now(watch);
 	int status = pinreg_set_fence(&file->regions);
 	/* as long as a key works, or the memory is in use, nobody is let in */
+	if (status == -EINPROGRESS) {
+		wait_for_work(file);
+		return;
+	}
 	if (status) {
 		fence_again(file, status);
 		return;

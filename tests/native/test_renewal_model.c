@@ -239,6 +239,11 @@ static void compare_with_owner(const struct peer_model *peer)
 		assert_memory_equal(&ours, &theirs, sizeof(ours));
 }
 
+static void no_one_to_wake(struct pinreg_file *unused)
+{
+	(void)unused;
+}
+
 static void open_round(void)
 {
 	static unsigned char memory[4096];
@@ -253,8 +258,7 @@ static void open_round(void)
 	device = &fake;
 	device->sys = &table;
 	device->pin_budget = UINT64_MAX;
-	pinreg_set_init(&set, true);
-	set.file = file;
+	pinreg_set_init(&set, no_one_to_wake, file);
 	struct pinreg_region_place place = { .device = device, .set = &set };
 	test_ok(pinreg_region_make(&place, memory, sizeof(memory), NULL, &why, &region));
 	test_ok(pinreg_renewal_open(&renewal));

@@ -328,6 +328,11 @@ static uint64_t huge_size(bool *ask)
 	return 0;
 }
 
+static unsigned int cpus_online(void)
+{
+	return 4;
+}
+
 void fake_device_use(struct pinreg_device *out)
 {
 	*out = (struct pinreg_device){ .sys = fake_device_sys(), .pd = &verbs_pd, .port = 1 };
@@ -352,6 +357,7 @@ const struct pinreg_sys *fake_device_sys(void)
 		.unmap = unmap,
 		.drop = drop,
 		.huge_size = huge_size,
+		.cpus_online = cpus_online,
 	};
 
 	return &sys;

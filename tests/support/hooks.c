@@ -73,6 +73,8 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	HOOK(maps_end);
 	HOOK(persist_open);
 	HOOK(cpus);
+	HOOK(cpus_online);
+	HOOK(wait);
 	HOOK(lease_get);
 	HOOK(lease_take);
 	HOOK(lease_break_ns);

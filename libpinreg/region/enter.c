@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * enter.c -- being inside of a region: work that uses its keys.
+ */
+#include <errno.h>
+
+#include "base/opts.h"
+#include "region/inside.h"
+#include "region/region.h"
+
+/*
+ * Between the two looks at the gate a whole fence and return may pass, where the
+ * caller sleeps longer than his time: then he is inside of what came back.
+ */
+static bool read_inside(const struct pinreg_region *region, struct pinreg_keys *out)
+{
+	struct pinreg_keys now;
+	uint64_t gate;
+	do {
+		gate = pinreg_inside_gate(region->inside);
+		if (pinreg_inside_is_shut(gate))
+			return false;
+		if (out)
+			now = pinreg_region_published(region);
+	} while (pinreg_inside_gate(region->inside) != gate);
+	if (out)
+		*out = now;
+	return true;
+}
+
+static void leave(struct pinreg_region *region)
+{
+	if (pinreg_inside_leave(region->inside))
+		region->set->wake(region->set->file);
+}
+
+static int refused(struct pinreg_region *region)
+{
+	return pinreg_set_is_lost(region->set) ? -ESTALE : -EAGAIN;
+}
+
+static int enter_leased(struct pinreg_region *region, struct pinreg_keys *out)
+{
+	/* first, or who tries again and again would wake the watcher each time */
+	if (pinreg_inside_is_shut(pinreg_inside_gate(region->inside)))
+		return refused(region);
+	pinreg_inside_enter(region->inside);
+	if (read_inside(region, out))
+		return 0;
+	leave(region);
+	return refused(region);
+}
+
+static int enter_into(struct pinreg_region *region, struct pinreg_keys *out)
+{
+	if (region->inside)
+		return enter_leased(region, out);
+	if (out)
+		*out = pinreg_region_published(region);
+	return 0;
+}
+
+int pinreg_region_enter(struct pinreg_region *region, struct pinreg_keys *keys)
+{
+	if (!region)
+		return -EINVAL;
+	if (pinreg_device_inherited(region->device))
+		return -EPERM;
+	if (!keys || keys->size == sizeof(*keys))
+		return enter_into(region, keys);
+	/* of another age */
+	struct pinreg_keys now;
+	if (pinreg_info_check(keys, offsetof(struct pinreg_keys, generation)))
+		return -EINVAL;
+	int status = enter_into(region, &now);
+	if (!status)
+		pinreg_info_write(keys, &now, sizeof(now));
+	return status;
+}
+
+void pinreg_region_exit(struct pinreg_region *region)
+{
+	if (region && region->inside && !pinreg_device_inherited(region->device))
+		leave(region);
+}
