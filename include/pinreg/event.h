@@ -5,7 +5,11 @@
  *   BREAK       somebody else wants the file; stop using it, then
  *               pinreg_file_ack(), or be fenced at deadline_ns
  *   LEASE_LOST  the lease was gone before the fence: others may have had the
- *               file while keys still worked; FENCED follows
+ *               file while keys still worked; FENCED follows. The kernel takes it
+ *               away when lease-break-time is over (this process was stopped, or
+ *               the kernel held up the fence); or somebody let it go through a copy
+ *               of the descriptor, which no signal tells: that is found when leases
+ *               are asked for another reason
  *   FENCED      all keys of the file are dead and the lease is released; at its
  *               addresses there is memory of nobody now: what is stored there
  *               reaches no file, and is gone when the file is back

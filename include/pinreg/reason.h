@@ -91,6 +91,11 @@ enum pinreg_reason {
 	PINREG_REASON_FILE_RECORD_BAD = 219,	   /* a damaged record */
 	PINREG_REASON_FILE_CANCELLED = 220,	   /* the progress function said so */
 	PINREG_REASON_NO_SIGNAL = 221,		   /* every real-time signal is in use */
+	/*
+	 * gone before the keys were dead; used: ns since it was last seen held, 0: not
+	 * known; wanted: ns since the break was noticed
+	 */
+	PINREG_REASON_FILE_LEASE_LOST = 222,
 };
 
 /*

@@ -365,6 +365,16 @@ static int say_file(const struct pinreg_why *why, const struct sentence *out)
 		return say(out, "the record beside the file is damaged");
 	case PINREG_REASON_FILE_CANCELLED:
 		return say(out, "the caller's own function ended it");
+	case PINREG_REASON_FILE_LEASE_LOST:
+		if (why->used)
+			return say(out,
+				   "the lease was gone before the keys were dead: for up to %.3f "
+				   "ms others may have had the file meanwhile",
+				   (double)why->used / 1e6);
+		return say(out,
+			   "the lease was gone already when that was noticed, and keys worked for "
+			   "%.3f ms more: others may have had the file for long",
+			   (double)why->wanted / 1e6);
 	case PINREG_REASON_NO_SIGNAL:
 		return say(out, "a lease needs a real-time signal, and this process handles or "
 				"blocks all of them: leave one, or name one as break_signal");

@@ -74,6 +74,7 @@ static const struct {
 	{ PINREG_REASON_FILE_RECORD_BAD, "file-record-bad" },
 	{ PINREG_REASON_FILE_CANCELLED, "file-cancelled" },
 	{ PINREG_REASON_NO_SIGNAL, "no-signal" },
+	{ PINREG_REASON_FILE_LEASE_LOST, "file-lease-lost" },
 };
 
 const char *pinreg_reason_name(enum pinreg_reason reason)

@@ -4,7 +4,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "sys/real.h"
@@ -39,6 +41,23 @@ int pinreg_real_lease_get(int fd, int *type)
 int pinreg_real_lease_release(int fd)
 {
 	return fcntl(fd, F_SETLEASE, F_UNLCK) ? -errno : 0;
+}
+
+int pinreg_real_lease_held(int fd)
+{
+	char path[40], text[1024];
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	int status = pinreg_sysfs_read(path, text, sizeof(text));
+	if (status)
+		return status;
+	/* "lock: 1: LEASE  ACTIVE    WRITE ..."; BREAKING with what it is to become */
+	const char *lease = strstr(text, " LEASE ");
+	if (!lease)
+		return 0;
+	char *end = strchr(lease, '\n');
+	if (end)
+		*end = 0;
+	return strstr(lease, " BREAKING ") || strstr(lease, " WRITE ");
 }
 
 uint64_t pinreg_real_lease_break_ns(void)

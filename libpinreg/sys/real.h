@@ -82,6 +82,7 @@ int pinreg_real_persist_range(struct pinreg_persist *persist, void *addr, uint64
 void pinreg_real_persist_close(struct pinreg_persist *persist);
 int pinreg_real_lease_take(int fd, int signal, pid_t thread);
 int pinreg_real_lease_get(int fd, int *type);
+int pinreg_real_lease_held(int fd);
 int pinreg_real_lease_release(int fd);
 uint64_t pinreg_real_lease_break_ns(void);
 pid_t pinreg_real_process_id(void);

@@ -206,7 +206,12 @@ struct pinreg_sys {
 	/* leases: see docs/kernel-facts.md, "Leases" */
 	int (*lease_take)(int fd, int signal, pid_t thread);
 	int (*lease_get)(int fd, int *type); /* F_WRLCK, F_RDLCK or F_UNLCK */
-	int (*lease_release)(int fd);
+	/*
+	 * 1, also while it is being broken; 0: it is gone, or was made a read lease by
+	 * force; -errno: nobody can tell
+	 */
+	int (*lease_held)(int fd);
+	int (*lease_release)(int fd); /* -EAGAIN: there was none */
 	/* who has one that an open would break: lease_holder.h */
 	pid_t (*lease_holder)(uint64_t device, uint64_t inode, bool write);
 	uint64_t (*lease_break_ns)(void); /* until the kernel takes it away; UINT64_MAX: never */
@@ -237,10 +242,9 @@ struct pinreg_sys {
 	int (*event_raise)(int fd);
 	int (*event_clear)(int fd);
 	int (*inotify_open)(void);
-	/* opens: tell also who opens it, or changes its data */
-	int (*inotify_watch)(
-		int inotify, int fd,
-		bool opens); /* closes of the inode behind fd, renames, changes of it */
+	/* closes of the inode behind fd, renames, changes of it; opens: also who opens it, or
+	   changes its data */
+	int (*inotify_watch)(int inotify, int fd, bool opens);
 	int (*inotify_unwatch)(int inotify, int watch);
 	/* the watches that saw something, -1: any may have; a count, 0: none is left */
 	int (*inotify_next)(int inotify, int *watches, unsigned int room);

@@ -67,6 +67,7 @@ const struct pinreg_sys pinreg_sys_real = {
 	.persist_close = pinreg_real_persist_close,
 	.lease_take = pinreg_real_lease_take,
 	.lease_get = pinreg_real_lease_get,
+	.lease_held = pinreg_real_lease_held,
 	.lease_release = pinreg_real_lease_release,
 	.lease_holder = pinreg_real_lease_holder,
 	.lease_break_ns = pinreg_real_lease_break_ns,

@@ -11,6 +11,7 @@
 
 #include "base/why.h"
 #include "file/range.h"
+#include "watch/loss.h"
 
 #define MS ((uint64_t)1000000)
 #define BACKOFF_LAST (1000 * MS)
@@ -74,6 +75,18 @@ static enum pinreg_breaker find_breaker(struct pinreg_file *file)
 						      : PINREG_BREAKER_NONE;
 }
 
+/* How long the owner may drain, if he is to have that long. */
+static uint64_t time_to_drain(struct pinreg_file *file, uint64_t quiesce_ns)
+{
+	if (!quiesce_ns)
+		return 0;
+	/* the kernel lets him in after lease-break-time, ready or not; or has done so */
+	uint64_t limit = file->watch->device->sys->lease_break_ns() / 2;
+	if (file->breaker != PINREG_BREAKER_REPLACED && !pinreg_loss_held(file))
+		return 0;
+	return quiesce_ns < limit ? quiesce_ns : limit;
+}
+
 static void look_at_held(struct pinreg_file *file)
 {
 	enum pinreg_breaker breaker = find_breaker(file);
@@ -88,15 +101,14 @@ static void look_at_held(struct pinreg_file *file)
 void pinreg_steps_break(struct pinreg_file *file, enum pinreg_breaker breaker, uint64_t quiesce_ns)
 {
 	struct pinreg_watch *watch = file->watch;
-	const struct pinreg_sys *sys = watch->device->sys;
 	file->breaker = breaker;
 	file->noticed_ns = now(watch);
 	file->owner_knows = true;
 	file->fence_status = 0;
 	file->backoff_ns = MS;
-	/* the kernel lets him in after lease-break-time, ready or not */
-	uint64_t limit = sys->lease_break_ns();
-	uint64_t quiesce = quiesce_ns < limit / 2 ? quiesce_ns : limit / 2;
+	file->leased = file->state != PINREG_FILE_SHARED;
+	file->held_ns = 0;
+	uint64_t quiesce = time_to_drain(file, quiesce_ns);
 	pinreg_set_drain(&file->regions);
 	enter_until(file, PINREG_FILE_BREAKING, file->noticed_ns + quiesce);
 	struct pinreg_event event = pinreg_steps_event(file, PINREG_EVENT_BREAK);
@@ -142,13 +154,12 @@ static void unseal(struct pinreg_file *file)
 void pinreg_steps_yield(struct pinreg_file *file)
 {
 	struct pinreg_watch *watch = file->watch;
-	const struct pinreg_sys *sys = watch->device->sys;
 	/* before the release, or the breaker's close could be missed */
 	pthread_mutex_lock(&watch->lock);
 	pinreg_watch_hear_closes(file);
 	pthread_mutex_unlock(&watch->lock);
 	unseal(file);
-	sys->lease_release(file->prepared.fd);
+	pinreg_loss_release(file);
 	file->released_ns = now(watch);
 	file->backoff_ns = PINREG_BACKOFF_FIRST;
 	enter_until(file, PINREG_FILE_WAITING, file->released_ns + file->backoff_ns);
@@ -182,6 +193,7 @@ static void fence(struct pinreg_file *file)
 		   "%s: lease broken; %.3f ms to quiesce, %.3f ms to fence and release",
 		   file->prepared.path, (double)(begun_ns - file->noticed_ns) / 1e6,
 		   (double)(file->released_ns - begun_ns) / 1e6);
+	pinreg_loss_tell(file);
 	struct pinreg_event event = pinreg_steps_event(file, PINREG_EVENT_FENCED);
 	event.held_up_ns = file->released_ns - file->noticed_ns;
 	pinreg_events_push(watch->events, &event);

@@ -70,7 +70,10 @@ struct pinreg_file {
 	bool lose;	  /* after the fence it is lost, for this reason: */
 	struct pinreg_why lost_why;
 	int fence_status; /* of the last try, logged when it changes */
+	bool leased;	  /* when the break was noticed: not where it was SHARED */
+	bool gone;	  /* the lease, before it was released */
 	uint64_t noticed_ns;
+	uint64_t held_ns; /* when the lease was last seen held in this break; 0: not seen */
 	uint64_t released_ns;
 	uint64_t backoff_ns;
 	unsigned int given_up; /* returns since it was last held */

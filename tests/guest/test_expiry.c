@@ -3,7 +3,9 @@
  * test_expiry.c -- what happens when lease-break-time is over and the kernel
  * lets the breaker in. It is shortened for that, so this runs in the guest.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 
 #define BREAK_TIME_S 3
 #define LONGER_MS 4500
+#define STUCK_MS 3700 /* and an event comes within 5 s */
 
 static bool set_break_time(int seconds)
 {
@@ -123,10 +126,125 @@ static void expiry__next_owner_is_not_cut_off(void **state)
 	assert_int_equal(host_run("grep -qa precious '%s'", hooks_a), 0);
 }
 
+/* ---- the lease is taken away before the keys are dead ---- */
+
+static struct pinreg_event until_lease_lost(struct pinreg_domain *domain)
+{
+	struct pinreg_event event;
+	char text[256];
+	host_expect(domain, PINREG_EVENT_BREAK, &event);
+	host_expect(domain, PINREG_EVENT_LEASE_LOST, &event);
+	assert_int_equal(event.why.reason, PINREG_REASON_FILE_LEASE_LOST);
+	pinreg_why_describe(&event.why, text, sizeof(text));
+	puts(text);
+	struct pinreg_event lost = event;
+	host_expect(domain, PINREG_EVENT_FENCED, &event);
+	return lost;
+}
+
+static uint64_t stuck_until_ns;
+
+static int deregister_is_stuck(struct ibv_mr *mr)
+{
+	if (pinreg_sys_real.now_ns() < stuck_until_ns)
+		return -EBUSY;
+	return fake_device_sys()->mr_deregister(mr);
+}
+
+/* The kernel does not let go of a registration. command: the breaker's. */
+static void fence_held_up(const char *command)
+{
+	shorten_break_time();
+	hooks = (struct pinreg_sys){ .mr_deregister = deregister_is_stuck };
+	struct pinreg_domain *domain = hooks_domain(1);
+	struct pinreg_event event;
+	hooks_files();
+	hooks_register(hooks_open(domain, hooks_a));
+	stuck_until_ns = pinreg_sys_real.now_ns() + (uint64_t)STUCK_MS * 1000000;
+	int other = host_start(command, hooks_a);
+	event = until_lease_lost(domain);
+	/* it was seen held when the break was noticed, so others were in for less than that */
+	assert_true(event.why.used > (uint64_t)BREAK_TIME_S * 1000000000);
+	assert_true(event.why.used < 3 * (uint64_t)LONGER_MS * 1000000);
+	assert_int_equal(host_wait(other), 0);
+	host_expect(domain, PINREG_EVENT_RESTORED, &event);
+	assert_int_equal(event.generation, 2);
+}
+
+static void expiry__before_the_fence_by_a_writer(void **state)
+{
+	(void)state;
+	fence_held_up("exec 9>>'%s'; sleep 3");
+}
+
+/* The kernel makes it a read lease: it is there to be released, and did not hold. */
+static void expiry__before_the_fence_by_a_reader(void **state)
+{
+	(void)state;
+	fence_held_up("exec 9<'%s'; sleep 3");
+}
+
+static void expiry__fence_is_slow_but_in_time(void **state)
+{
+	(void)state;
+	shorten_break_time();
+	hooks = (struct pinreg_sys){ .mr_deregister = deregister_is_stuck };
+	struct pinreg_domain *domain = hooks_domain(1);
+	struct pinreg_event event;
+	hooks_files();
+	hooks_register(hooks_open(domain, hooks_a));
+	stuck_until_ns = pinreg_sys_real.now_ns() + 1000000000;
+	int reader = host_start("exec 9<'%s'", hooks_a);
+	host_expect(domain, PINREG_EVENT_BREAK, &event);
+	host_expect(domain, PINREG_EVENT_FENCED, &event); /* not LEASE_LOST */
+	assert_int_equal(host_wait(reader), 0);
+	host_expect(domain, PINREG_EVENT_RESTORED, &event);
+}
+
+/* In a child: its parent stops it. Says by its exit status that it heard of the loss. */
+static void be_stopped_owner(int ready)
+{
+	struct pinreg_domain *domain = hooks_domain(60000);
+	struct pinreg_event event;
+	hooks_register(hooks_open(domain, hooks_a));
+	assert_int_equal(write(ready, "", 1), 1);
+	event = until_lease_lost(domain);
+	/* nothing was left to drain for */
+	assert_int_equal(event.why.used, 0);
+	assert_true(event.why.wanted < 1000000000);
+	host_expect(domain, PINREG_EVENT_RESTORED, &event);
+	_exit(0);
+}
+
+static void expiry__while_the_owner_was_stopped(void **state)
+{
+	(void)state;
+	int ready[2];
+	char byte;
+	shorten_break_time();
+	hooks_files();
+	test_ok(pipe(ready));
+	pid_t owner = fork();
+	if (!owner)
+		be_stopped_owner(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	test_ok(kill(owner, SIGSTOP));
+	int fd = open(hooks_a, O_RDWR | O_CLOEXEC); /* waits for lease-break-time */
+	assert_true(fd >= 0);
+	test_ok(kill(owner, SIGCONT));
+	hooks_nap(500);
+	close(fd);
+	assert_int_equal(host_wait(owner), 0);
+}
+
 static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(expiry__long_quiesce_ends_before_it),
 	cmocka_unit_test(expiry__during_fsync_restores_nothing),
 	cmocka_unit_test(expiry__next_owner_is_not_cut_off),
+	cmocka_unit_test(expiry__before_the_fence_by_a_writer),
+	cmocka_unit_test(expiry__before_the_fence_by_a_reader),
+	cmocka_unit_test(expiry__fence_is_slow_but_in_time),
+	cmocka_unit_test(expiry__while_the_owner_was_stopped),
 };
 
 TEST_MAIN(cases)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "support/fake_device.h"
-#include "support/host.h"
+#include "domain.h"
+#include "support/hooks.h"
 #include "support/test.h"
 
 #define PAGES 16u
@@ -335,34 +336,103 @@ static void lease__owner_who_does_not_listen(void **state)
 	scene_close(&scene);
 }
 
-/* How often the library's thread has gone to sleep so far. */
-static long watcher_sleeps(void)
+/* The lease is let go through a copy of its descriptor, or the kernel takes it away. */
+static void take_lease_away(struct scene *scene)
+{
+	test_ok(fcntl(scene->file->prepared.fd, F_SETLEASE, F_UNLCK));
+}
+
+static void expect_lease_lost(struct scene *scene, struct pinreg_event *event)
+{
+	char text[256];
+	host_expect(scene->domain, PINREG_EVENT_LEASE_LOST, event);
+	assert_ptr_equal(event->file, scene->file);
+	assert_int_equal(event->why.reason, PINREG_REASON_FILE_LEASE_LOST);
+	assert_true(pinreg_why_describe(&event->why, text, sizeof(text)) > 0);
+	puts(text);
+}
+
+static void lease_lost__while_draining(void **state)
+{
+	(void)state;
+	struct scene scene;
+	struct pinreg_event event;
+	scene_open(&scene, 300, NULL);
+	int writer = host_start("exec 9>>'%s'; sleep 0.5", scene.path);
+	host_expect(scene.domain, PINREG_EVENT_BREAK, &event);
+	take_lease_away(&scene);
+	expect_lease_lost(&scene, &event);
+	assert_int_equal(event.generation, 1);
+	/* since it was seen held, when the break was noticed, until the keys were dead */
+	assert_true(event.why.used >= 300000000);
+	uint64_t seen_held = event.why.used;
+	host_expect(scene.domain, PINREG_EVENT_FENCED, &event);
+	assert_true(event.held_up_ns >= seen_held); /* it was noticed, then looked at */
+	assert_int_equal(host_wait(writer), 0);
+	host_expect(scene.domain, PINREG_EVENT_RESTORED, &event);
+	scene_close(&scene);
+}
+
+/* No signal tells of it; the next look at all leases does. */
+static void lease_lost__without_a_signal(void **state)
+{
+	(void)state;
+	struct scene scene;
+	struct pinreg_event event;
+	scene_open(&scene, 60000, NULL);
+	take_lease_away(&scene);
+	test_ok(tgkill(getpid(), scene.domain->watch.thread_id, SIGIO)); /* as of a full queue */
+	host_expect(scene.domain, PINREG_EVENT_BREAK, &event);
+	/* nothing to drain for: others have it already */
+	expect_lease_lost(&scene, &event);
+	assert_int_equal(event.why.used, 0);
+	host_expect(scene.domain, PINREG_EVENT_FENCED, &event);
+	host_expect(scene.domain, PINREG_EVENT_RESTORED, &event);
+	assert_int_equal(event.generation, 2);
+	scene_close(&scene);
+}
+
+/* How often the threads of the library have gone to sleep, and how many there are. */
+static long sleeps(unsigned int *threads)
 {
 	char line[256];
-	long sleeps = -1;
-	FILE *list = popen("grep -l '^Name:.pinreg$' /proc/$PPID/task/*/status | "
+	long sum = 0;
+	FILE *list = popen("grep -l '^Name:.pinreg' /proc/$PPID/task/*/status | "
 			   "xargs sed -n 's/^voluntary_ctxt_switches:.//p'",
 			   "re");
 	assert_non_null(list);
-	if (fgets(line, sizeof(line), list))
-		sleeps = strtol(line, NULL, 10);
+	*threads = 0;
+	while (fgets(line, sizeof(line), list)) {
+		sum += strtol(line, NULL, 10);
+		(*threads)++;
+	}
 	pclose(list);
-	assert_true(sleeps >= 0);
-	return sleeps;
+	return sum;
+}
+
+static void pass_over(void *context, const struct pinreg_event *event)
+{
+	(void)context;
+	(void)event;
 }
 
 static void watcher__sleeps_while_nothing_happens(void **state)
 {
 	(void)state;
-	struct scene scene;
-	scene_open(&scene, 0, NULL);
-	struct timespec pause = { .tv_nsec = 100000000 };
-	nanosleep(&pause, NULL);
-	long before = watcher_sleeps();
-	pause.tv_sec = 2;
-	nanosleep(&pause, NULL);
-	assert_int_equal(watcher_sleeps(), before);
-	scene_close(&scene);
+	unsigned int threads;
+	hooks_on_event = pass_over;
+	struct pinreg_domain *domain = hooks_domain(1);
+	hooks_files();
+	struct pinreg_file *file = hooks_open(domain, hooks_a);
+	/* it was awake, and all threads had something to do */
+	assert_int_equal(host_run(": >> '%s'", hooks_a), 0);
+	hooks_nap(500);
+	long before = sleeps(&threads);
+	assert_int_equal(threads, 3);
+	hooks_nap(10000);
+	assert_int_equal(sleeps(&threads), before);
+	test_ok(pinreg_file_close(file));
+	host_domain_close(domain);
 }
 
 static const struct CMUnitTest cases[] = {
@@ -378,6 +448,8 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(lease__closed_while_away),
 	cmocka_unit_test(lease__broken_again_and_again),
 	cmocka_unit_test(lease__owner_who_does_not_listen),
+	cmocka_unit_test(lease_lost__while_draining),
+	cmocka_unit_test(lease_lost__without_a_signal),
 	cmocka_unit_test(watcher__sleeps_while_nothing_happens),
 };
 
