@@ -14,7 +14,8 @@
  * mapping of a leased file, so the lease ends with the parent. It may open a domain
  * of its own, on a device that it has opened itself. A child made in another way
  * (vfork(), clone(2) called directly) must not call the library before it executes
- * a program. fork() must not be called in a signal handler.
+ * a program. fork() must not be called in a signal handler; a child that was forked in a
+ * function which the library called (progress, log, events) must not return from it.
  */
 #ifndef PINREG_DOMAIN_H
 #define PINREG_DOMAIN_H
@@ -135,6 +136,7 @@ struct pinreg_trust_report {
  *            device does not have, a signal that is not real-time);
  *   -ENOMEM  no memory;
  *   -EAGAIN  on_event or device_events is set, and no thread can be started;
+ *   -EBUSY   device_events is set, and there is no real-time signal left for leases;
  *   another -errno of querying the device or, with device_events, of opening it once
  *   more and of listening to the kernel.
  * device_events: the domain opens the device once more, for its events, and starts the
