@@ -37,6 +37,12 @@ enum pinreg_file_state {
 enum pinreg_shrink {
 	PINREG_SHRINK_REGROW = 0,  /* to the old size; what was cut off reads zero */
 	PINREG_SHRINK_GIVE_UP = 1, /* the file is lost */
+	/*
+	 * Serve what there is, in whole pages, and more again, up to the length at first,
+	 * when it has grown. Of no whole page the file is lost. Regions that reach behind
+	 * the end have no keys (-ESTALE) while it is so; its addresses stay the file's.
+	 */
+	PINREG_SHRINK_FOLLOW = 2,
 };
 
 /* What to do when the path leads to another file than the one that was opened. */
@@ -92,7 +98,7 @@ struct pinreg_file_info {
 	size_t size; /* set by the caller */
 	enum pinreg_file_state state;
 	void *addr;	       /* where it is mapped, shared, for reading and writing */
-	uint64_t length;       /* bytes mapped */
+	uint64_t length;       /* bytes served: fewer than at first with SHRINK_FOLLOW */
 	uint64_t generation;   /* 1 at first, + 1 with every return */
 	unsigned int dax;      /* 1: in DAX state */
 	unsigned int map_sync; /* 1: mapped with MAP_SYNC: CPU flushes are enough */
@@ -150,7 +156,7 @@ int pinreg_file_open(struct pinreg_domain *domain, int dirfd, const char *path,
  * in: that is one call. Where it takes too long, make several regions.
  * Return: as pinreg_region_register(), and -EAGAIN while the file is not held or
  * where it was broken before a shadow was filled, -ESTALE when it is lost,
- * -EINVAL for a part outside of it.
+ * -EINVAL for a part outside of what is served now.
  * Ownership: the caller deregisters *out before it closes the file.
  * Thread: any. Since: 0.1
  */

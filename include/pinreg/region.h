@@ -85,7 +85,8 @@ int pinreg_region_deregister(struct pinreg_region *region);
  *
  * out: set out->size before the call.
  * Return: 0, -EINVAL for a NULL argument or unknown size, -EAGAIN while the
- * region is fenced, -ESTALE when its file is lost. Thread: any. Since: 0.1
+ * region is fenced, -ESTALE when its file is lost, or ends before the region does
+ * (PINREG_SHRINK_FOLLOW). Thread: any. Since: 0.1
  */
 int pinreg_region_keys(struct pinreg_region *region, struct pinreg_keys *out);
 
@@ -146,8 +147,8 @@ int pinreg_region_refresh(struct pinreg_region *region, uint64_t offset, uint64_
  * It takes a few nanoseconds, takes no lock and writes no cache line that other
  * threads write (docs/performance.md). A region that is not on a leased file is
  * never fenced: everybody is let in.
- * Return: 0; -EAGAIN from BREAK to RESTORED; -ESTALE when its file is lost; -EINVAL
- * for NULL or an unknown size. Ownership: of an error there is nothing to exit.
+ * Return: 0; -EAGAIN from BREAK to RESTORED; -ESTALE when its file is lost, or ends
+ * before the region does; -EINVAL for NULL or an unknown size. Ownership: of an error there is nothing to exit.
  * Thread: any. Since: 0.1
  */
 int pinreg_region_enter(struct pinreg_region *region, struct pinreg_keys *keys);

@@ -13,7 +13,7 @@ int pinreg_file_options(const struct pinreg_file_opts *user, struct pinreg_file_
 			struct pinreg_why *why)
 {
 	if (pinreg_opts_read(user, known, sizeof(*known)) ||
-	    known->on_shrink > PINREG_SHRINK_GIVE_UP ||
+	    known->on_shrink > PINREG_SHRINK_FOLLOW ||
 	    known->on_replaced > PINREG_REPLACED_FOLLOW || known->on_reader > PINREG_READER_ADMIT ||
 	    known->seal > PINREG_SEAL_IMMUTABLE || known->mode > 07777 ||
 	    (known->create && !known->length))

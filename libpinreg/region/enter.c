@@ -10,22 +10,26 @@
 
 /*
  * Between the two looks at the gate a whole fence and return may pass, where the
- * caller sleeps longer than his time: then he is inside of what came back.
+ * caller sleeps longer than his time: then he is inside of what came back. 0,
+ * -EAGAIN where it is shut, -ESTALE where the region has no keys.
  */
-static bool read_inside(const struct pinreg_region *region, struct pinreg_keys *out)
+static int read_inside(const struct pinreg_region *region, struct pinreg_keys *out)
 {
 	struct pinreg_keys now;
-	uint64_t gate;
+	uint64_t gate, generation;
 	do {
 		gate = pinreg_inside_gate(region->inside);
 		if (pinreg_inside_is_shut(gate))
-			return false;
+			return -EAGAIN;
+		generation = atomic_load(&region->generation);
 		if (out)
 			now = pinreg_region_published(region);
 	} while (pinreg_inside_gate(region->inside) != gate);
+	if (!generation)
+		return -ESTALE;
 	if (out)
 		*out = now;
-	return true;
+	return 0;
 }
 
 static void leave(struct pinreg_region *region)
@@ -45,10 +49,11 @@ static int enter_leased(struct pinreg_region *region, struct pinreg_keys *out)
 	if (pinreg_inside_is_shut(pinreg_inside_gate(region->inside)))
 		return refused(region);
 	pinreg_inside_enter(region->inside);
-	if (read_inside(region, out))
+	int status = read_inside(region, out);
+	if (!status)
 		return 0;
 	leave(region);
-	return refused(region);
+	return status == -EAGAIN ? refused(region) : status;
 }
 
 static int enter_into(struct pinreg_region *region, struct pinreg_keys *out)

@@ -14,9 +14,9 @@
 
 void pinreg_region_publish(struct pinreg_region *region)
 {
-	uint64_t keys = (uint64_t)region->mr->lkey << 32 | region->mr->rkey;
-	atomic_store(&region->keys, keys);
-	atomic_store(&region->generation, region->set->generation);
+	const struct ibv_mr *mr = region->mr;
+	atomic_store(&region->keys, mr ? (uint64_t)mr->lkey << 32 | mr->rkey : 0);
+	atomic_store(&region->generation, mr ? region->set->generation : 0);
 }
 
 static void link_into_set(struct pinreg_region *region, struct ibv_mr *mr)
@@ -170,10 +170,12 @@ int pinreg_region_keys(struct pinreg_region *region, struct pinreg_keys *out)
 	struct pinreg_keys keys = { 0 };
 	int status = 0;
 	pthread_mutex_lock(&set->lock);
-	if (set->state <= PINREG_SET_DRAINING)
+	if (set->state <= PINREG_SET_DRAINING) {
 		keys = pinreg_region_published(region);
-	else
+		status = keys.generation ? 0 : -ESTALE;
+	} else {
 		status = set->state == PINREG_SET_LOST ? -ESTALE : -EAGAIN;
+	}
 	pthread_mutex_unlock(&set->lock);
 	if (!status)
 		pinreg_info_write(out, &keys, sizeof(keys));
@@ -196,7 +198,7 @@ int pinreg_region_query(struct pinreg_region *region, struct pinreg_region_info 
 	};
 	pthread_mutex_lock(&region->set->lock);
 	info.generation = region->set->generation;
-	info.live = region->set->state <= PINREG_SET_DRAINING;
+	info.live = region->set->state <= PINREG_SET_DRAINING && region->mr;
 	pthread_mutex_unlock(&region->set->lock);
 	pinreg_info_write(out, &info, sizeof(info));
 	return 0;
@@ -252,7 +254,11 @@ static int do_inside(struct pinreg_region *region, pinreg_piece_function *one, u
 	int status = pinreg_set_enter(region->set);
 	if (status)
 		return status;
-	status = pinreg_pieces_do(one, region, offset, length, &stop, NULL);
+	/* it stays so while we are inside */
+	if (!atomic_load(&region->generation))
+		status = -ESTALE;
+	else
+		status = pinreg_pieces_do(one, region, offset, length, &stop, NULL);
 	pinreg_set_leave(region->set);
 	return status;
 }

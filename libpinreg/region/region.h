@@ -28,6 +28,7 @@ struct pinreg_region {
 	 * the lock, and looks at the gate before and after.
 	 */
 	_Atomic(uint64_t) keys; /* lkey in the upper half, rkey in the lower */
+	/* of the keys; 0: there are none, it reaches behind the end of its file */
 	_Atomic(uint64_t) generation;
 	uint64_t addr; /* what work requests address; constant once linked */
 	/* under set->lock */
@@ -64,7 +65,7 @@ int pinreg_region_plan_dmabuf(struct pinreg_region *region, int fd, uint64_t off
  */
 int pinreg_region_warm(struct pinreg_region *region, struct pinreg_why *why);
 
-/* Give the keys out as they are now. Under set->lock. ASSUMPTIONS: registered. */
+/* Give the keys out as they are now, if it has any. Under set->lock. */
 void pinreg_region_publish(struct pinreg_region *region);
 
 /* What is given out. ASSUMPTIONS: linked. */

@@ -15,6 +15,7 @@ void pinreg_set_init(struct pinreg_region_set *set, pinreg_set_wake_function *wa
 {
 	*set = (struct pinreg_region_set){
 		.generation = 1,
+		.end = UINT64_MAX,
 		.wake = wake,
 		.file = file,
 	};
@@ -169,11 +170,24 @@ int pinreg_set_fence(struct pinreg_region_set *set)
 	return status;
 }
 
+void pinreg_set_limit(struct pinreg_region_set *set, uint64_t end)
+{
+	pthread_mutex_lock(&set->lock);
+	set->end = end;
+	pthread_mutex_unlock(&set->lock);
+}
+
+static bool reaches_behind(const struct pinreg_region *region, uint64_t end)
+{
+	const struct pinreg_plan *plan = &region->decision.plan;
+	return plan->addr + plan->length > end;
+}
+
 static struct pinreg_region *take_unregistered(struct pinreg_region_set *set)
 {
 	pthread_mutex_lock(&set->lock);
 	struct pinreg_region *region = set->first;
-	while (region && region->mr)
+	while (region && (region->mr || reaches_behind(region, set->end)))
 		region = region->next;
 	set->restoring = region;
 	pthread_mutex_unlock(&set->lock);

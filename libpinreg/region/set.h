@@ -52,6 +52,7 @@ struct pinreg_region_set {
 	size_t count;
 	struct pinreg_region *first;
 	struct pinreg_region *restoring;
+	uint64_t end;		      /* address; what reaches behind it is not registered again */
 	struct pinreg_inside *inside; /* from the first region on; NULL where it never is fenced */
 	/* constant */
 	pinreg_set_wake_function *wake;
@@ -110,6 +111,12 @@ bool pinreg_set_is_quiet(struct pinreg_region_set *set);
  * kernel, and some are still registered. Call it again until it is 0. Does not wait.
  */
 int pinreg_set_fence(struct pinreg_region_set *set);
+
+/*
+ * The file ends there now, an address: what reaches behind it stays without a key
+ * when the set is opened, until a later return finds it longer. ASSUMPTIONS: fenced.
+ */
+void pinreg_set_limit(struct pinreg_region_set *set, uint64_t end);
 
 /*
  * Register one more region again; its key is not given out yet. 1, 0 if there

@@ -165,7 +165,10 @@ int pinreg_file_register(struct pinreg_file *file, uint64_t offset, uint64_t len
 		return pinreg_why_set(why, PINREG_REASON_FORKED, -EPERM);
 	struct pinreg_prepared *prepared = &file->prepared;
 	struct pinreg_region_opts known;
-	if (offset >= prepared->length || length > prepared->length - offset) {
+	pthread_mutex_lock(&file->watch->lock);
+	uint64_t served = file->length;
+	pthread_mutex_unlock(&file->watch->lock);
+	if (offset >= served || length > served - offset) {
 		pinreg_why_set(why, PINREG_REASON_BAD_RANGE, -EINVAL);
 		if (why) {
 			why->addr = offset;
@@ -189,9 +192,8 @@ int pinreg_file_register(struct pinreg_file *file, uint64_t offset, uint64_t len
 	};
 	pinreg_prepared_test_odp(prepared);
 	struct pinreg_region *region = NULL;
-	status =
-		pinreg_region_make(&place, (char *)prepared->addr + offset,
-				   length ? length : prepared->length - offset, opts, why, &region);
+	status = pinreg_region_make(&place, (char *)prepared->addr + offset,
+				    length ? length : served - offset, opts, why, &region);
 	if (was_away(file, generation, !status) && !pinreg_region_deregister(region))
 		return pinreg_why_set(why, PINREG_REASON_FENCED, -EAGAIN);
 	if (!status)
@@ -227,7 +229,6 @@ int pinreg_file_query(struct pinreg_file *file, struct pinreg_file_info *out)
 	const struct pinreg_prepared *prepared = &file->prepared;
 	struct pinreg_file_info info = {
 		.addr = prepared->addr,
-		.length = prepared->length,
 		.dax = prepared->dax,
 		.map_sync = prepared->map_sync,
 		.device = prepared->st_dev,
@@ -237,6 +238,7 @@ int pinreg_file_query(struct pinreg_file *file, struct pinreg_file_info *out)
 	info.zeroed = file->zeroed;
 	info.extents = file->extents;
 	info.inode = file->inode;
+	info.length = file->length;
 	/* under the lock: whoever sees HELD sees the generation that came with it */
 	info.generation = pinreg_set_generation(&file->regions);
 	pthread_mutex_unlock(&file->watch->lock);

@@ -20,6 +20,26 @@ static void count_lost(struct pinreg_file *file)
 	file->prepared.zeroed = 0;
 }
 
+static int too_short(struct pinreg_file *file, struct pinreg_why *why)
+{
+	pinreg_why_set(why, PINREG_REASON_FILE_SHRUNK, -ESTALE);
+	why->used = file->found_size;
+	why->wanted = file->prepared.reserved;
+	return -ESTALE;
+}
+
+/* Whole pages of what there is, but no more than there are addresses for. */
+static int follow_size(struct pinreg_file *file, struct pinreg_why *why)
+{
+	struct pinreg_prepared *prepared = &file->prepared;
+	uint64_t length = file->found_size - file->found_size % prepared->device->sys->page_size();
+	if (!length)
+		return too_short(file, why);
+	prepared->length = length < prepared->reserved ? length : prepared->reserved;
+	pinreg_set_limit(&file->regions, (uintptr_t)prepared->addr + prepared->length);
+	return 0;
+}
+
 static int look_at_size(struct pinreg_file *file, struct pinreg_why *why)
 {
 	struct pinreg_file_look look;
@@ -27,12 +47,11 @@ static int look_at_size(struct pinreg_file *file, struct pinreg_why *why)
 	if (status)
 		return pinreg_why_call(why, PINREG_REASON_FILE_SYSTEM_CALL, "statx", status);
 	file->found_size = look.size;
-	if (look.size >= file->prepared.length || file->on_shrink != PINREG_SHRINK_GIVE_UP)
-		return 0;
-	pinreg_why_set(why, PINREG_REASON_FILE_SHRUNK, -ESTALE);
-	why->used = look.size;
-	why->wanted = file->prepared.length;
-	return -ESTALE;
+	if (file->on_shrink == PINREG_SHRINK_FOLLOW)
+		return follow_size(file, why);
+	if (look.size < file->prepared.length && file->on_shrink == PINREG_SHRINK_GIVE_UP)
+		return too_short(file, why);
+	return 0;
 }
 
 static int tenure_asked(void *tenure, struct pinreg_why *why)

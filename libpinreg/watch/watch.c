@@ -186,6 +186,7 @@ void pinreg_watch_hold(struct pinreg_file *file)
 	file->zeroed = file->prepared.zeroed;
 	file->extents = file->prepared.report.extents;
 	file->inode = file->prepared.inode;
+	file->length = file->prepared.length;
 	pinreg_watch_sort(file);
 }
 

@@ -60,7 +60,8 @@ struct pinreg_file {
 	struct pinreg_event_line events; /* under events->lock */
 	uint64_t zeroed;		 /* of the last preparation, for the owner to ask */
 	uint64_t extents;
-	uint64_t inode; /* the one that was held last */
+	uint64_t length; /* bytes served since it was held last */
+	uint64_t inode;	 /* the one that was held last */
 
 	/* of the thread that has it busy */
 	enum pinreg_breaker breaker;

@@ -254,7 +254,65 @@ static void admit__on_dax(void **state)
 		admit_on(leased_mounts[i]);
 }
 
+static void cut(struct leased *leased, uint64_t size)
+{
+	int other = host_start_truncate(leased->path, size);
+	host_expect(rdma_domain(NULL), PINREG_EVENT_BREAK, &event);
+	host_expect(rdma_domain(NULL), PINREG_EVENT_FENCED, &event);
+	assert_int_equal(host_wait(other), 0);
+	host_expect(rdma_domain(NULL), PINREG_EVENT_RESTORED, &event);
+}
+
+static void shrink_on(const char *mount)
+{
+	struct pinreg_file_opts opts = {
+		.size = sizeof(opts),
+		.length = LENGTH,
+		.create = 1,
+		.on_shrink = PINREG_SHRINK_FOLLOW,
+	};
+	struct pinreg_region_opts pages = {
+		.size = sizeof(pages),
+		.granularity = PINREG_GRANULARITY_PAGE,
+	};
+	struct pinreg_keys keys = { .size = sizeof(keys) };
+	struct pinreg_region *back = NULL;
+	struct leased leased;
+	leased_open_as(&leased, mount, &opts);
+	test_ok(pinreg_file_register(leased.file, 0, LENGTH / 2, &pages, NULL, &leased.region));
+	test_ok(pinreg_file_register(leased.file, LENGTH / 2, 0, &pages, NULL, &back));
+	peer_writes(&leased, 13);
+	cut(&leased, LENGTH / 2 + 5);
+	assert_int_equal(event.length, LENGTH / 2);
+	assert_int_equal(pinreg_region_keys(back, &keys), -ESTALE);
+	memset(leased.memory + LENGTH / 2, 0xee, LENGTH / 2);
+	rdma_expect(leased.memory, 65536, 13);
+	peer_writes(&leased, 14);
+	cut(&leased, LENGTH);
+	assert_int_equal(event.length, LENGTH);
+	test_ok(pinreg_region_keys(back, &keys));
+	for (size_t at = LENGTH / 2; at < LENGTH; at++)
+		assert_int_equal(leased.memory[at], 0);
+	struct rdma_peer *peer = rdma_peer_open();
+	rdma_pattern(rdma_peer_buffer(peer), 65536, 15);
+	test_ok(rdma_peer_write(peer, &keys, 0, 65536));
+	test_ok(pinreg_region_commit(back, 0, 65536));
+	rdma_expect(leased.memory + LENGTH / 2, 65536, 15);
+	rdma_peer_close(peer);
+	peer_writes(&leased, 16);
+	test_ok(pinreg_region_deregister(back));
+	leased_remove(&leased);
+}
+
+static void shrink__followed_on_dax(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEASED_MOUNTS; i++)
+		shrink_on(leased_mounts[i]);
+}
+
 static const struct CMUnitTest cases[] = {
+	cmocka_unit_test(shrink__followed_on_dax),
 	cmocka_unit_test(admit__on_dax),
 	cmocka_unit_test(follow__on_dax),
 	cmocka_unit_test(late_store__on_dax),
