@@ -2,7 +2,8 @@
 /*
  * client.c -- write to a server's memory and read it back, whatever becomes of the key.
  *
- * Usage: 02-renew-client ADDRESS PORT SECONDS [careless]
+ * Usage: 02-renew-client ADDRESS PORT RENEWALS [careless]
+ * Ends when its key was renewed so often, and the last one has worked.
  * A careless client looks at the server's messages only when it has no key: so it finds
  * out that a key is dead by using it.
  * Exit status: 0, 1 for a failure or a wrong byte, 2 usage.
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <pinreg/pinreg.h>
@@ -145,17 +145,12 @@ static int transfer(const struct pinreg_descriptor *key, bool write, uint64_t of
 /* Write a piece that no other is like, and read it. */
 static int write_and_read(bool careless)
 {
-	static uint64_t last;
+	static uint64_t last; /* generation that has worked */
 	struct pinreg_descriptor key = { .size = sizeof(key) };
 	int ret = !careless && take_messages() ? -ECONNRESET : get_key(&key);
 
 	if (ret)
 		return ret;
-	if (key.generation != last)
-		printf("generation %llu, rkey 0x%x\n", (unsigned long long)key.generation,
-		       key.rkey);
-	renewals += last && key.generation != last;
-	last = key.generation;
 	uint64_t offset = pieces % (key.length / PIECE) * PIECE;
 	for (size_t i = 0; i < PIECE; i++)
 		buffer[i] = (unsigned char)(i * 2654435761u >> 13 ^ pieces);
@@ -164,6 +159,11 @@ static int write_and_read(bool careless)
 		ret = transfer(&key, false, offset);
 	if (ret)
 		return ret;
+	if (key.generation != last)
+		printf("generation %llu, rkey 0x%x\n", (unsigned long long)key.generation,
+		       key.rkey);
+	renewals += last && key.generation != last;
+	last = key.generation;
 	pieces++;
 	return memcmp(buffer, buffer + PIECE, PIECE) ? -EILSEQ : 0;
 }
@@ -173,13 +173,13 @@ int main(int argc, char **argv)
 	bool careless = argc == 5 && strcmp(argv[4], "careless") == 0;
 
 	if (argc != 4 && !careless) {
-		fprintf(stderr, "usage: %s ADDRESS PORT SECONDS [careless]\n", argv[0]);
+		fprintf(stderr, "usage: %s ADDRESS PORT RENEWALS [careless]\n", argv[0]);
 		return 2;
 	}
 	setlinebuf(stdout);
-	time_t end = time(NULL) + atoi(argv[3]);
+	unsigned long wanted = strtoul(argv[3], NULL, 10);
 	int ret = pinreg_remote_open(&remote);
-	while (ret == 0 && time(NULL) < end) {
+	while (ret == 0 && renewals < wanted) {
 		if (!id)
 			ret = connect_to(argv[1], argv[2]);
 		if (ret == 0)

@@ -1,5 +1,7 @@
 #!/bin/bash
 # example_renew.sh -- 02-renew: a client writes on while others open the server's file
+#
+# RENEW_CLIENT_ON: a command that runs another one on the client's host; empty: this host.
 . "$(dirname "$0")/lib.sh"
 
 examples=${PINREG_BUILD_DIR:-/opt/pinreg/build}/examples
@@ -19,7 +21,7 @@ wait_for "the server to be ready" 60 log_reached '^ready' 1
 run_client() {
 	local before client start
 	before=$(log_lines '^restored')
-	"$examples/02-renew-client" "$PINREG_HOST_A" $port 20 "$@" >"$WORK/client" 2>&1 &
+	${RENEW_CLIENT_ON-} "$examples/02-renew-client" "$PINREG_HOST_A" $port $breaks "$@" >"$WORK/client" 2>&1 &
 	client=$!
 	wait_for "the client to write" 15 grep -q '^generation' "$WORK/client"
 	for ((n = 1; n <= breaks; n++)); do
