@@ -17,6 +17,7 @@ uint64_t pinreg_real_page_size(void)
 /*
  * At addr in place of what is there, or, where that is NULL, anywhere. A mapping keeps
  * the open file, and so the lease, as a descriptor does: a child must not have it.
+ * And what is pinned of private memory a fork would copy at once, all of it.
  */
 static int map_for_us(void *addr, uint64_t length, int flags, int fd, void **out)
 {
@@ -61,11 +62,7 @@ int pinreg_real_map_nobody(void *addr, uint64_t length)
 
 int pinreg_real_map_anonymous(uint64_t length, void **out)
 {
-	void *addr = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (addr == MAP_FAILED)
-		return -errno;
-	*out = addr;
-	return 0;
+	return map_for_us(NULL, length, MAP_PRIVATE | MAP_ANONYMOUS, -1, out);
 }
 
 int pinreg_real_map_shared_read_only(uint64_t length, void **out)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -95,6 +96,45 @@ static void fork__child_has_none_of_the_descriptors(void **state)
 	assert_memory_equal(in_child, before, sizeof(before));
 }
 
+static bool is_mapped(const void *addr)
+{
+	unsigned char resident;
+	return !mincore((void *)((uintptr_t)addr & ~(uintptr_t)4095), 4096, &resident);
+}
+
+/* A mapping keeps the file open; and a shadow, which is pinned, would be copied. */
+static void fork__child_has_none_of_the_mappings(void **state)
+{
+	(void)state;
+	struct pinreg_region_opts staged = {
+		.size = sizeof(staged),
+		.method = PINREG_METHOD_STAGED,
+	};
+	struct pinreg_file_info info = { .size = sizeof(info) };
+	struct pinreg_keys keys = { .size = sizeof(keys) };
+	struct pinreg_region *region = NULL;
+	hooks_files();
+	struct pinreg_domain *domain = hooks_domain(0);
+	struct pinreg_file *file = hooks_open(domain, hooks_a);
+	test_ok(pinreg_file_register(file, 0, 0, &staged, NULL, &region));
+	test_ok(pinreg_file_query(file, &info));
+	test_ok(pinreg_region_keys(region, &keys));
+	const void *shadow = (const void *)(uintptr_t)keys.addr;
+	assert_ptr_not_equal(shadow, info.addr);
+	pid_t child = fork_flushed();
+	if (!child) {
+		assert_false(is_mapped(info.addr));
+		assert_false(is_mapped(shadow));
+		_exit(0);
+	}
+	assert_int_equal(host_wait(child), 0);
+	assert_true(is_mapped(info.addr));
+	assert_true(is_mapped(shadow));
+	test_ok(pinreg_region_deregister(region));
+	test_ok(pinreg_file_close(file));
+	host_domain_close(domain);
+}
+
 static void refuse_everything(struct pinreg_domain *domain, struct pinreg_file *file,
 			      struct pinreg_region *region)
 {
@@ -135,6 +175,8 @@ static void refuse_everything(struct pinreg_domain *domain, struct pinreg_file *
 	assert_int_equal(pinreg_region_describe(region, &descriptor), -EPERM);
 	assert_int_equal(pinreg_region_export(region, bytes, sizeof(bytes)), -EPERM);
 	assert_int_equal(pinreg_region_export_revoked(region, 1, 0, bytes, sizeof(bytes)), -EPERM);
+	assert_int_equal(pinreg_region_enter(region, &keys), -EPERM);
+	pinreg_region_exit(region);
 	assert_int_equal(pinreg_region_deregister(region), -EPERM);
 	assert_int_equal(pinreg_file_close(file), -EPERM);
 	assert_int_equal(pinreg_domain_close(domain), -EPERM);
@@ -407,6 +449,7 @@ static void spawn__program_has_none_of_the_descriptors(void **state)
 
 static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(fork__child_has_none_of_the_descriptors),
+	cmocka_unit_test(fork__child_has_none_of_the_mappings),
 	cmocka_unit_test(fork__child_may_touch_nothing),
 	cmocka_unit_test(fork__child_opens_a_domain_of_its_own),
 	cmocka_unit_test(fork__lease_ends_with_a_killed_parent),
