@@ -96,6 +96,7 @@ int pinreg_real_signals_restore(int signal, const sigset_t *before);
 int pinreg_real_signal_choose(int wanted, struct pinreg_signals *out);
 int pinreg_real_signals_open(struct pinreg_signals *signals);
 void pinreg_real_signals_close(struct pinreg_signals *signals);
+void pinreg_real_signals_unknown(struct pinreg_signals *signals, int fd);
 int pinreg_real_signals_next(struct pinreg_signals *signals, int *fds, unsigned int room);
 int pinreg_real_event_open(void);
 int pinreg_real_event_raise(int fd);

@@ -146,40 +146,39 @@ void pinreg_real_signals_close(struct pinreg_signals *signals)
 	}
 }
 
-/* Was it sent to the process: by a call, a timer, a lease with another owner? */
-static bool is_foreign(const struct signalfd_siginfo *info)
-{
-	struct f_owner_ex owner;
-	if (info->ssi_code < POLL_IN || info->ssi_code > POLL_HUP)
-		return true;
-	/* ours are a thread's; a descriptor that is closed by now was ours, or is nobody's */
-	return !fcntl(info->ssi_fd, F_GETOWN_EX, &owner) && owner.type != F_OWNER_TID && owner.pid;
-}
-
 /*
  * What was taken by mistake is sent to the process again, as it was but for its
  * code where that says that the kernel or kill() sent it: such nobody can send.
  */
-static void give_back(const struct signalfd_siginfo *from)
+static void give_back(struct pinreg_signals *signals, const struct signalfd_siginfo *from)
 {
 	siginfo_t info = { .si_signo = (int)from->ssi_signo, .si_code = from->ssi_code };
+	signals->shared = true;
 	if (info.si_code == SI_TKILL)
 		return; /* it was sent to this very thread, by whomever */
-	if (info.si_code >= POLL_IN && info.si_code <= POLL_HUP) {
-		info.si_code = SI_SIGIO;
-		info.si_fd = from->ssi_fd;
-		info.si_band = (long)from->ssi_band;
-	} else if (info.si_code == SI_TIMER) {
+	if (info.si_code == SI_TIMER) {
 		info.si_timerid = (int)from->ssi_tid;
 		info.si_overrun = (int)from->ssi_overrun;
-		info.si_ptr = (void *)(uintptr_t)from->ssi_ptr;
 	} else {
 		if (info.si_code >= 0)
 			info.si_code = SI_QUEUE;
 		info.si_pid = (pid_t)from->ssi_pid;
 		info.si_uid = from->ssi_uid;
-		info.si_ptr = (void *)(uintptr_t)from->ssi_ptr;
 	}
+	info.si_ptr = (void *)(uintptr_t)from->ssi_ptr;
+	syscall(SYS_rt_sigqueueinfo, getpid(), info.si_signo, &info);
+}
+
+void pinreg_real_signals_unknown(struct pinreg_signals *signals, int fd)
+{
+	struct f_owner_ex owner;
+	/* ours are a thread's; a descriptor that is closed by now was ours, or is nobody's */
+	if (fcntl(fd, F_GETOWN_EX, &owner) || owner.type == F_OWNER_TID || !owner.pid)
+		return;
+	siginfo_t info = { .si_signo = signals->signal, .si_code = SI_SIGIO };
+	info.si_fd = fd;
+	info.si_band = POLLIN | POLLRDNORM | POLLMSG;
+	signals->shared = true;
 	syscall(SYS_rt_sigqueueinfo, getpid(), info.si_signo, &info);
 }
 
@@ -195,14 +194,11 @@ static bool take_leases(struct pinreg_signals *signals, int *fds, unsigned int r
 		return false;
 	ssize_t got = read(signals->lease, infos, sizeof(infos[0]) * most);
 	size_t taken = got < 0 ? 0 : (size_t)got / sizeof(infos[0]);
-	for (size_t i = 0; i < taken; i++) {
-		if (is_foreign(&infos[i])) {
-			signals->shared = true;
-			give_back(&infos[i]);
-		} else {
+	for (size_t i = 0; i < taken; i++)
+		if (infos[i].ssi_code >= POLL_IN && infos[i].ssi_code <= POLL_HUP)
 			fds[(*count)++] = infos[i].ssi_fd;
-		}
-	}
+		else
+			give_back(signals, &infos[i]); /* of no lease */
 	return taken == most;
 }
 

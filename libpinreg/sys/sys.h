@@ -238,6 +238,8 @@ struct pinreg_sys {
 	void (*signals_close)(struct pinreg_signals *signals); /* what was opened of it */
 	/* descriptors of broken leases, -1: any may be; a count; less than room: all for now */
 	int (*signals_next)(struct pinreg_signals *signals, int *fds, unsigned int room);
+	/* one of them is of none of ours: if it is of somebody else's lease, give it back */
+	void (*signals_unknown)(struct pinreg_signals *signals, int fd);
 	int (*event_open)(void);
 	int (*event_raise)(int fd);
 	int (*event_clear)(int fd);

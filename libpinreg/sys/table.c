@@ -83,6 +83,7 @@ const struct pinreg_sys pinreg_sys_real = {
 	.signals_open = pinreg_real_signals_open,
 	.signals_close = pinreg_real_signals_close,
 	.signals_next = pinreg_real_signals_next,
+	.signals_unknown = pinreg_real_signals_unknown,
 	.event_open = pinreg_real_event_open,
 	.event_raise = pinreg_real_event_raise,
 	.event_clear = pinreg_real_event_clear,

@@ -29,10 +29,7 @@ static void hold(struct pinreg_file *file)
 {
 	struct pinreg_watch *watch = file->watch;
 	pthread_mutex_lock(&watch->lock);
-	if (file->on_replaced == PINREG_REPLACED_FOLLOW)
-		pinreg_watch_hear_closes(file);
-	else
-		pinreg_watch_ignore_closes(file);
+	pinreg_watch_hear_closes(file); /* and no longer of opens */
 	pthread_mutex_unlock(&watch->lock);
 	pinreg_steps_enter(file, PINREG_FILE_HELD);
 }

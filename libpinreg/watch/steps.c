@@ -75,6 +75,17 @@ static enum pinreg_breaker find_breaker(struct pinreg_file *file)
 						      : PINREG_BREAKER_NONE;
 }
 
+/* Once for each break. */
+static void tell_break(struct pinreg_file *file)
+{
+	if (!file->deadline_ns)
+		return;
+	struct pinreg_event event = pinreg_steps_event(file, PINREG_EVENT_BREAK);
+	event.deadline_ns = file->deadline_ns;
+	file->deadline_ns = 0;
+	pinreg_events_push(file->watch->events, &event);
+}
+
 /* How long the owner may drain, if he is to have that long. */
 static uint64_t time_to_drain(struct pinreg_file *file, uint64_t quiesce_ns)
 {
@@ -110,10 +121,11 @@ void pinreg_steps_break(struct pinreg_file *file, enum pinreg_breaker breaker, u
 	file->held_ns = 0;
 	uint64_t quiesce = time_to_drain(file, quiesce_ns);
 	pinreg_set_drain(&file->regions);
-	enter_until(file, PINREG_FILE_BREAKING, file->noticed_ns + quiesce);
-	struct pinreg_event event = pinreg_steps_event(file, PINREG_EVENT_BREAK);
-	event.deadline_ns = file->noticed_ns + quiesce;
-	pinreg_events_push(watch->events, &event);
+	file->deadline_ns = file->noticed_ns + quiesce;
+	enter_until(file, PINREG_FILE_BREAKING, file->deadline_ns);
+	/* who has no time to drain is not woken before the breaker is let in */
+	if (quiesce)
+		tell_break(file);
 }
 
 /*
@@ -154,10 +166,12 @@ static void unseal(struct pinreg_file *file)
 void pinreg_steps_yield(struct pinreg_file *file)
 {
 	struct pinreg_watch *watch = file->watch;
-	/* before the release, or the breaker's close could be missed */
-	pthread_mutex_lock(&watch->lock);
-	pinreg_watch_hear_closes(file);
-	pthread_mutex_unlock(&watch->lock);
+	/* from before the release on, or the breaker's close could be missed */
+	if (!file->by_inotify.file) {
+		pthread_mutex_lock(&watch->lock);
+		pinreg_watch_hear_closes(file);
+		pthread_mutex_unlock(&watch->lock);
+	}
 	unseal(file);
 	pinreg_loss_release(file);
 	file->released_ns = now(watch);
@@ -193,6 +207,7 @@ static void fence(struct pinreg_file *file)
 		   "%s: lease broken; %.3f ms to quiesce, %.3f ms to fence and release",
 		   file->prepared.path, (double)(begun_ns - file->noticed_ns) / 1e6,
 		   (double)(file->released_ns - begun_ns) / 1e6);
+	tell_break(file);
 	pinreg_loss_tell(file);
 	struct pinreg_event event = pinreg_steps_event(file, PINREG_EVENT_FENCED);
 	event.held_up_ns = file->released_ns - file->noticed_ns;
@@ -258,8 +273,6 @@ static void try_again(struct pinreg_file *file)
 	} else if (status) {
 		pinreg_steps_later(file, PINREG_FILE_WAITING); /* in use, or a want that may pass */
 	} else {
-		if (file->on_replaced == PINREG_REPLACED_GIVE_UP)
-			stop_waiting(file);
 		pinreg_tenure_begin(&file->tenure, sys, file->prepared.fd, &file->give_up);
 		pinreg_steps_enter(file, PINREG_FILE_REVALIDATE);
 	}

@@ -23,29 +23,33 @@ static void mark_nudged(struct pinreg_file *file)
 	pinreg_watch_sort(file);
 }
 
-/* The file of that number or, where numbers were lost, all. */
-static void mark(struct pinreg_watch *watch, const struct pinreg_table *table, int number,
+/* Of that number or, where numbers were lost, all. Is there such a file? */
+static bool mark(struct pinreg_watch *watch, const struct pinreg_table *table, int number,
 		 void (*one)(struct pinreg_file *))
 {
 	struct pinreg_file *file;
 	if (number >= 0) {
 		file = pinreg_table_find(table, number);
 		if (file)
-			one(file); /* else it was closed since */
-		return;
+			one(file);
+		return file;
 	}
 	for (file = watch->files; file; file = file->next)
 		one(file);
+	return true;
 }
 
 static void take_signals(struct pinreg_watch *watch)
 {
+	const struct pinreg_sys *sys = watch->device->sys;
 	int broken[AT_ONCE];
 	int count;
 	do {
-		count = watch->device->sys->signals_next(&watch->signals, broken, AT_ONCE);
+		count = sys->signals_next(&watch->signals, broken, AT_ONCE);
 		for (int i = 0; i < count; i++)
-			mark(watch, &watch->by_fd, broken[i], mark_broken);
+			/* of a file that was closed since, or of nobody's here */
+			if (!mark(watch, &watch->by_fd, broken[i], mark_broken))
+				sys->signals_unknown(&watch->signals, broken[i]);
 	} while (count == AT_ONCE);
 }
 

@@ -193,10 +193,11 @@ void pinreg_watch_hold(struct pinreg_file *file)
 void pinreg_watch_publish(struct pinreg_file *file)
 {
 	pinreg_mapped_add(&file->watch->mapped, file);
-	if (file->on_replaced == PINREG_REPLACED_FOLLOW) {
+	/* already now: when it is broken somebody waits */
+	if (file->guard.seal != PINREG_SEAL_NONE)
 		pinreg_watch_hear_closes(file);
-		file->nudged = true; /* it may have been replaced before that */
-	}
+	/* it may have been replaced before that */
+	file->nudged = file->on_replaced == PINREG_REPLACED_FOLLOW;
 	pinreg_watch_hold(file);
 }
 

@@ -55,7 +55,7 @@ struct pinreg_file {
 	struct pinreg_file *previous;
 	struct pinreg_place place;
 	struct pinreg_entry by_fd;
-	struct pinreg_entry by_inotify; /* while WAITING; with REPLACED_FOLLOW always */
+	struct pinreg_entry by_inotify; /* not without a lease, nor where watches ran out */
 
 	struct pinreg_event_line events; /* under events->lock */
 	uint64_t zeroed;		 /* of the last preparation, for the owner to ask */
@@ -74,7 +74,8 @@ struct pinreg_file {
 	bool leased;	  /* when the break was noticed: not where it was SHARED */
 	bool gone;	  /* the lease, before it was released */
 	uint64_t noticed_ns;
-	uint64_t held_ns; /* when the lease was last seen held in this break; 0: not seen */
+	uint64_t deadline_ns; /* of a break that the owner is still to hear of; or 0 */
+	uint64_t held_ns;     /* when the lease was last seen held in this break; 0: not seen */
 	uint64_t released_ns;
 	uint64_t backoff_ns;
 	unsigned int given_up; /* returns since it was last held */
@@ -111,7 +112,7 @@ struct pinreg_watch {
 	struct pinreg_file *files;
 	size_t count;
 	struct pinreg_table by_fd;	/* all files */
-	struct pinreg_table by_inotify; /* those that wait for somebody's close */
+	struct pinreg_table by_inotify; /* those whose closes are heard */
 	struct pinreg_mapped mapped;	/* those whose owner has the handle */
 	struct pinreg_agenda agenda;
 	enum pinreg_watch_state state;
