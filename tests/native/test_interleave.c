@@ -114,6 +114,23 @@ static void step_commit(void)
 	pthread_rwlock_unlock(&life.handles);
 }
 
+/* Whoever is inside is waited for; who is not let in is told so. */
+static void step_enter(void)
+{
+	struct pinreg_keys keys = { .size = sizeof(keys) };
+	pthread_rwlock_rdlock(&life.handles);
+	if (life.region) {
+		int status = pinreg_region_enter(life.region, &keys);
+		if (status && status != -EAGAIN && status != -ESTALE)
+			wrong("entering failed with another errno");
+		if (!status) {
+			hooks_nap(1);
+			pinreg_region_exit(life.region);
+		}
+	}
+	pthread_rwlock_unlock(&life.handles);
+}
+
 static void close_handles(void)
 {
 	pthread_rwlock_wrlock(&life.handles);
@@ -414,6 +431,12 @@ static void interleave__commit(void **state)
 	try_step(step_commit);
 }
 
+static void interleave__enter(void **state)
+{
+	(void)state;
+	try_step(step_enter);
+}
+
 static void interleave__close(void **state)
 {
 	(void)state;
@@ -477,6 +500,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(interleave__ack),
 	cmocka_unit_test(interleave__register),
 	cmocka_unit_test(interleave__commit),
+	cmocka_unit_test(interleave__enter),
 	cmocka_unit_test(interleave__close),
 	cmocka_unit_test(interleave__a_call_fails),
 	cmocka_unit_test(pair__reader_and_writer),
