@@ -39,6 +39,7 @@ CASE(crash__open_sealed, CRASH_OPEN_SEALED)
 CASE(crash__new_file_sealed, CRASH_NEW_SEALED)
 CASE(crash__close_of_a_sealed_one, CRASH_CLOSE)
 CASE(crash__break_of_a_sealed_one, CRASH_BREAK)
+CASE(crash__regrow_of_a_sealed_one, CRASH_REGROW)
 CASE(crash__seal, CRASH_SEAL)
 CASE(crash__unseal, CRASH_UNSEAL)
 CASE(crash__prepare_and_seal, CRASH_PREPARE)
@@ -51,6 +52,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(crash__new_file_sealed),
 	cmocka_unit_test(crash__close_of_a_sealed_one),
 	cmocka_unit_test(crash__break_of_a_sealed_one),
+	cmocka_unit_test(crash__regrow_of_a_sealed_one),
 	cmocka_unit_test(crash__seal),
 	cmocka_unit_test(crash__unseal),
 	cmocka_unit_test(crash__prepare_and_seal),

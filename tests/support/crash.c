@@ -29,6 +29,7 @@
 #define WHOLE (PAGES * 4096u)	     /* of a file with data */
 #define OLD (WHOLE - 100u)	     /* where it is to be grown */
 #define LENGTH (WHOLE + 64u * 4096u) /* then */
+#define CUT (WHOLE / 2u + 50u)	     /* where somebody cuts it */
 #define POINTS_MAX 2000u
 
 static const struct crash_place *place;
@@ -144,7 +145,8 @@ static int act_with_file(unsigned int number)
 	struct pinreg_file_opts opts = options();
 	struct pinreg_domain *domain;
 	struct pinreg_file *file;
-	bool later = scene == CRASH_CLOSE || scene == CRASH_BREAK;
+	bool visited = scene == CRASH_BREAK || scene == CRASH_REGROW;
+	bool later = scene == CRASH_CLOSE || visited;
 	opts.create = is_new();
 	opts.length = is_new() || grows() ? LENGTH : 0;
 	opts.seal = scene == CRASH_NEW || scene == CRASH_GROW || scene == CRASH_HOLES
@@ -159,10 +161,14 @@ static int act_with_file(unsigned int number)
 		return status;
 	if (later)
 		crash_sys_arm(number);
-	if (scene == CRASH_BREAK) {
-		int reader = host_start("cat '%s' > /dev/null", path);
+	if (visited) {
+		/* as long as it is sealed nobody can cut it: so he first takes it as a reader */
+		int other = scene == CRASH_BREAK
+				    ? host_start("cat '%s' > /dev/null", path)
+				    : host_start("exec 9<'%s'; truncate -s %u '%s' 2> /dev/null",
+						 path, CUT, path);
 		status = wait_restored(domain);
-		host_wait(reader);
+		host_wait(other);
 		crash_sys_arm(0);
 	}
 	/* of an open, what is left is a death while it is held */
@@ -233,6 +239,30 @@ static void check_bytes(uint64_t data, uint64_t size)
 }
 
 /*
+ * Somebody may have cut it. What was cut off may be back as zeros; what had been there
+ * may not, nor anything in part.
+ */
+static void check_cut(uint64_t size, bool ended)
+{
+	static unsigned char bytes[LENGTH];
+	expect(size == CUT || size == WHOLE || size == LENGTH);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	test_ok(fd);
+	expect(read(fd, bytes, sizeof(bytes)) == (ssize_t)size);
+	close(fd);
+	unsigned int kept = 0;
+	for (uint64_t i = CUT; i < WHOLE && i < size; i++)
+		kept += bytes[i] != 0;
+	/* who lives sees it cut, and grows it */
+	expect(!ended || (size >= WHOLE && !kept));
+	for (uint64_t i = 0; i < size; i++) {
+		bool data = i < CUT || (kept && i < WHOLE);
+		if (bytes[i] != (data ? host_byte(i) : 0))
+			fail_msg("point %u, %s: byte %llu", point, doing, (unsigned long long)i);
+	}
+}
+
+/*
  * ended: it had come to its end before. reopened: it was opened and closed since.
  * Apart from a standing seal nothing is left of what its owner alone wanted.
  */
@@ -254,6 +284,11 @@ static void check(bool ended, bool reopened)
 		return;
 	}
 	expect(there);
+	if (scene == CRASH_REGROW) {
+		expect(file.st_size != LENGTH);
+		check_cut((uint64_t)file.st_size, ended);
+		return;
+	}
 	uint64_t old = grows() ? OLD : WHOLE;
 	uint64_t size = (uint64_t)file.st_size;
 	if (size != old && !(grows() && size == LENGTH))
@@ -292,7 +327,6 @@ static void recover(bool ended)
 /* Nobody recovers: the next owner does. */
 static void open_again(bool ended)
 {
-	(void)ended;
 	struct pinreg_file_opts opts = options();
 	struct pinreg_domain *domain;
 	struct pinreg_file *file = NULL;
@@ -317,13 +351,17 @@ static void open_again(bool ended)
 	struct stat file_now;
 	test_ok(stat(path, &file_now));
 	expect(file_now.st_size == LENGTH);
-	check_bytes(grows() ? OLD : WHOLE, LENGTH);
+	if (scene == CRASH_REGROW)
+		check_cut(LENGTH, ended);
+	else
+		check_bytes(grows() ? OLD : WHOLE, LENGTH);
 }
 
 void crash_everywhere(const struct crash_place *where, enum crash_scene what)
 {
-	static const char *const names[] = { "new",   "grow",  "holes", "open sealed", "new sealed",
-					     "close", "break", "seal",	"unseal",      "prepare" };
+	static const char *const names[] = { "new",	   "grow",   "holes",  "open sealed",
+					     "new sealed", "close",  "break",  "regrow",
+					     "seal",	   "unseal", "prepare" };
 	static void (*const ends[])(bool ended) = { recover, open_again };
 	static const char *const end_names[] = { "recover", "open again" };
 	place = where;

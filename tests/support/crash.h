@@ -28,6 +28,7 @@ enum crash_scene {
 	CRASH_NEW_SEALED,
 	CRASH_CLOSE,   /* close one that is open IMMUTABLE */
 	CRASH_BREAK,   /* somebody reads one that is open IMMUTABLE, until it is back */
+	CRASH_REGROW,  /* somebody cuts one that is open IMMUTABLE, until it is back */
 	CRASH_SEAL,    /* pinreg_file_seal() */
 	CRASH_UNSEAL,  /* pinreg_file_unseal() */
 	CRASH_PREPARE, /* pinreg_file_prepare() of one with data, longer, IMMUTABLE */
