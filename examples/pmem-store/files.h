@@ -2,7 +2,7 @@
 /*
  * files.h -- the files of a server: opened, loaded, recovered, and what happens to them.
  *
- * All of it is called by the main thread, and waits for nothing but copies under way.
+ * All of it is called by the main thread, and waits for nothing.
  */
 #ifndef PMEM_STORE_FILES_H
 #define PMEM_STORE_FILES_H

@@ -7,109 +7,79 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "say.h"
 
+/* One access under way: it is inside of the region that the fence waits for. */
+struct access {
+	struct pinreg_region *region;
+	uint64_t within; /* offset in the region */
+	struct pinreg_keys keys;
+};
+
+static bool enter(struct pmem *pmem, uint64_t offset, struct access *access)
+{
+	uint64_t border = pmem->layout.data_offset;
+	bool head = offset < border;
+
+	if (pmem_look(pmem).gate == PMEM_SHUT)
+		return false;
+	*access = (struct access){ .region = head ? pmem->head : pmem->data,
+				   .within = head ? offset : offset - border,
+				   .keys = { .size = sizeof(access->keys) } };
+	return pinreg_region_enter(access->region, &access->keys) == 0;
+}
+
 /*
- * The fence does not wait for us for ever: a thread that the scheduler keeps
- * away between two instructions of a copy can find the memory gone. So SIGBUS
- * inside of a copy ends the copy, and anywhere else ends the process as usual.
+ * The fence does not wait for us for ever. A thread that the scheduler keeps away in
+ * the middle of a copy finds memory of nobody in the place of the file: what it read
+ * or stored there counts for nothing. That is so unless the keys are still the same.
  */
-static _Thread_local sigjmp_buf landing;
-static _Thread_local volatile sig_atomic_t in_copy;
-
-static void on_sigbus(int number)
+static bool leave(struct access *access)
 {
-	if (in_copy)
-		siglongjmp(landing, 1);
-	signal(number, SIG_DFL); /* the access is made again, and ends us */
-}
+	struct pinreg_keys now = { .size = sizeof(now) };
+	bool whole = pinreg_region_keys(access->region, &now) == 0 &&
+		     now.generation == access->keys.generation;
 
-static void catch_sigbus(void)
-{
-	struct sigaction action = { .sa_handler = on_sigbus, .sa_flags = SA_NODEFER };
-
-	sigaction(SIGBUS, &action, NULL);
-}
-
-static bool guarded_copy(void *to, const void *from, size_t length)
-{
-	if (sigsetjmp(landing, 0)) {
-		in_copy = 0;
-		return false;
-	}
-	in_copy = 1;
-	memcpy(to, from, length);
-	in_copy = 0;
-	return true;
-}
-
-static bool guarded_word(uint64_t *to, uint64_t value)
-{
-	if (sigsetjmp(landing, 0)) {
-		in_copy = 0;
-		return false;
-	}
-	in_copy = 1;
-	__atomic_store_n(to, value, __ATOMIC_RELEASE);
-	in_copy = 0;
-	return true;
-}
-
-static bool enter(struct pmem *pmem)
-{
-	bool admitted;
-
-	pthread_mutex_lock(&pmem->lock);
-	admitted = pmem->gate != PMEM_SHUT;
-	pmem->users += admitted;
-	pthread_mutex_unlock(&pmem->lock);
-	return admitted;
-}
-
-static void leave(struct pmem *pmem)
-{
-	pthread_mutex_lock(&pmem->lock);
-	if (--pmem->users == 0)
-		pthread_cond_broadcast(&pmem->idle);
-	pthread_mutex_unlock(&pmem->lock);
+	pinreg_region_exit(access->region);
+	return whole;
 }
 
 /* A piece that peers wrote into, or that was stored here and peers shall see. */
-static int settle_piece(struct pmem *pmem, uint64_t offset, uint64_t length, bool stored)
+static int settle_piece(const struct access *access, uint64_t length, bool stored)
 {
-	uint64_t border = pmem->layout.data_offset;
-	struct pinreg_region *region = offset < border ? pmem->head : pmem->data;
-	uint64_t within = offset < border ? offset : offset - border;
 	int ret = 0;
 
 	/* first: of the data a commit takes what peers can reach */
 	if (stored)
-		ret = pinreg_region_refresh(region, within, length);
+		ret = pinreg_region_refresh(access->region, access->within, length);
 	if (ret == 0)
-		ret = pinreg_region_commit(region, within, length);
+		ret = pinreg_region_commit(access->region, access->within, length);
 	return ret == -ESTALE ? -EAGAIN : ret; /* lost: the LOST event ends the server */
+}
+
+static int end_settled(struct access *access, uint64_t length, bool stored)
+{
+	int ret = settle_piece(access, length, stored);
+
+	return leave(access) || ret ? ret : -EAGAIN;
 }
 
 int pmem_arrived(struct pmem *pmem, uint64_t offset, uint64_t length)
 {
-	while (length > 0) {
-		uint64_t now = length < PMEM_PIECE ? length : PMEM_PIECE;
+	for (uint64_t done = 0; done < length;) {
+		uint64_t now = length - done < PMEM_PIECE ? length - done : PMEM_PIECE;
+		struct access access;
 		int ret = -EAGAIN;
 
-		if (enter(pmem)) {
-			ret = settle_piece(pmem, offset, now, false);
-			leave(pmem);
-		}
+		if (enter(pmem, offset + done, &access))
+			ret = end_settled(&access, now, false);
 		if (ret)
 			return ret;
-		offset += now;
-		length -= now;
+		done += now;
 	}
 	return 0;
 }
@@ -118,13 +88,12 @@ int pmem_read(struct pmem *pmem, uint64_t offset, void *to, size_t length)
 {
 	for (size_t done = 0; done < length;) {
 		size_t now = length - done < PMEM_PIECE ? length - done : PMEM_PIECE;
-		bool ok = enter(pmem);
+		struct access access;
 
-		if (ok) {
-			ok = guarded_copy((char *)to + done, pmem->base + offset + done, now);
-			leave(pmem);
-		}
-		if (!ok)
+		if (!enter(pmem, offset + done, &access))
+			return -EAGAIN;
+		memcpy((char *)to + done, pmem->base + offset + done, now);
+		if (!leave(&access))
 			return -EAGAIN;
 		done += now;
 	}
@@ -135,14 +104,13 @@ int pmem_write(struct pmem *pmem, uint64_t offset, const void *from, size_t leng
 {
 	for (size_t done = 0; done < length;) {
 		size_t now = length - done < PMEM_PIECE ? length - done : PMEM_PIECE;
-		int ret = -EAGAIN;
+		struct access access;
+		int ret;
 
-		if (enter(pmem)) {
-			if (guarded_copy(pmem->base + offset + done, (const char *)from + done,
-					 now))
-				ret = settle_piece(pmem, offset + done, now, true);
-			leave(pmem);
-		}
+		if (!enter(pmem, offset + done, &access))
+			return -EAGAIN;
+		memcpy(pmem->base + offset + done, (const char *)from + done, now);
+		ret = end_settled(&access, now, true);
 		if (ret)
 			return ret;
 		done += now;
@@ -152,22 +120,19 @@ int pmem_write(struct pmem *pmem, uint64_t offset, const void *from, size_t leng
 
 int pmem_word(struct pmem *pmem, uint64_t offset, uint64_t value)
 {
-	int ret = -EAGAIN;
+	uint64_t *at = (uint64_t *)(void *)(pmem->base + offset);
+	struct access access;
 
-	if (enter(pmem)) {
-		if (guarded_word((uint64_t *)(void *)(pmem->base + offset), htole64(value)))
-			ret = settle_piece(pmem, offset, sizeof(value), true);
-		leave(pmem);
-	}
-	return ret;
+	if (!enter(pmem, offset, &access))
+		return -EAGAIN;
+	__atomic_store_n(at, htole64(value), __ATOMIC_RELEASE);
+	return end_settled(&access, sizeof(value), true);
 }
 
 void pmem_shut(struct pmem *pmem)
 {
 	pthread_mutex_lock(&pmem->lock);
 	pmem->gate = PMEM_SHUT;
-	while (pmem->users > 0)
-		pthread_cond_wait(&pmem->idle, &pmem->lock);
 	pthread_mutex_unlock(&pmem->lock);
 }
 
@@ -295,8 +260,6 @@ int pmem_open(struct pmem *pmem, struct pinreg_domain *domain, const char *path,
 	*pmem = (struct pmem){ .gate = PMEM_SHUT, .granularity = granularity };
 	pmem->created = lstat(path, &before) != 0 && errno == ENOENT;
 	pthread_mutex_init(&pmem->lock, NULL);
-	pthread_cond_init(&pmem->idle, NULL);
-	catch_sigbus();
 	ret = open_file(pmem, domain, path, size, why);
 	if (ret == 0)
 		ret = register_parts(pmem, why);
@@ -320,7 +283,6 @@ int pmem_close(struct pmem *pmem)
 		ret = pinreg_region_deregister(pmem->data);
 	if (ret == 0)
 		ret = pinreg_file_close(pmem->file);
-	pthread_cond_destroy(&pmem->idle);
 	pthread_mutex_destroy(&pmem->lock);
 	return ret;
 }

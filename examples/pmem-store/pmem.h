@@ -2,9 +2,10 @@
 /*
  * pmem.h -- FILE: the leased mapping, its two regions, and who may touch it.
  *
- * While the file is away its memory must not be touched: it may not exist.
- * So no pointer into the mapping leaves this file. Every access is a copy
- * through a gate, in pieces that are short beside the time a break leaves.
+ * While the file is away memory of nobody is in its place: what is read or stored there
+ * counts for nothing. So no pointer into the mapping leaves this file. Every access is a
+ * copy that is inside of a region, which a fence waits for, in pieces that are short beside
+ * the time a break leaves; and none begins while the gate is shut.
  *
  * What peers reach need not be the mapping: it may be a pinned shadow of it. So
  * what they wrote is looked at after pmem_arrived() only, and every local store
@@ -42,9 +43,7 @@ struct pmem {
 	bool created;			     /* it was not there before */
 
 	pthread_mutex_t lock; /* guards what follows */
-	pthread_cond_t idle;
 	enum pmem_gate gate;
-	unsigned int users; /* accesses under way */
 	uint64_t generation;
 	uint32_t rkey; /* of the data, to be printed */
 };
@@ -58,7 +57,7 @@ int pmem_open(struct pmem *pmem, struct pinreg_domain *domain, const char *path,
 /* FILE keeps what it has. After -EBUSY and the like there is nothing to do but exit. */
 int pmem_close(struct pmem *pmem);
 
-/* Shut the gate and wait until nobody touches the memory: microseconds. */
+/* Nothing begins from now on. For what is under way the fence waits. */
 void pmem_shut(struct pmem *pmem);
 /* Back with new keys: recovery may begin. */
 int pmem_back(struct pmem *pmem);

@@ -70,15 +70,15 @@ void served_on_break(struct served *served, const struct pinreg_event *event,
 		[PINREG_BREAKER_READER] = "somebody opens the file for reading",
 		[PINREG_BREAKER_WRITER] = "somebody opens the file for writing or truncates it",
 	};
-	double drained_ms;
+	double acked_ms;
 
 	pmem_shut(&served->store->pmem);
 	sessions_tell(sessions, event); /* who hears it in time loses no connection */
-	drained_ms = SERVED_QUIESCE_MS - ms_until(event->deadline_ns);
+	acked_ms = SERVED_QUIESCE_MS - ms_until(event->deadline_ns);
 	pinreg_file_ack(event->file, event->generation); /* first let go, then talk */
-	say("%sBREAK: %s (generation %llu); drained after %.3f ms", served->label,
+	say("%sBREAK: %s (generation %llu); acknowledged after %.3f ms", served->label,
 	    who[event->breaker <= PINREG_BREAKER_WRITER ? event->breaker : 0],
-	    (unsigned long long)event->generation, drained_ms);
+	    (unsigned long long)event->generation, acked_ms);
 }
 
 void served_on_fenced(struct served *served, const struct pinreg_event *event)

@@ -2,7 +2,7 @@
 /*
  * served.h -- one file of a server: its store, what happens to it, its recovery.
  *
- * All of it is called by the main thread and waits for nothing but copies under way.
+ * All of it is called by the main thread and waits for nothing.
  */
 #ifndef PMEM_STORE_SERVED_H
 #define PMEM_STORE_SERVED_H
@@ -12,7 +12,7 @@
 #include "recovery.h"
 #include "session.h"
 
-/* From a break to the fence, should a copy out of the mapping be slow to end. */
+/* From a break to the fence, should the main thread or a copy be slow. */
 #define SERVED_QUIESCE_MS 50
 
 struct served {

@@ -40,14 +40,14 @@ settled() {
 
 # broken_by WHAT COMMAND...: in the middle of the writing; then all is as it was
 broken_by() {
-	local what=$1 ms drained
+	local what=$1 ms acked
 	shift
 	sleep 0.3
 	timeout 30 "$@" || fail "$what: the outsider itself failed"
 	back_again
 	ms=$(sed -n 's/^FENCED: let go after \([0-9.]*\) ms$/\1/p' "$LOG" | sort -n | tail -n 1)
-	drained=$(sed -n 's/^BREAK: .* drained after \([0-9.]*\) ms$/\1/p' "$LOG" | sort -n | tail -n 1)
-	printf '  %s: drained after at most %s ms, let go after at most %s ms\n' "$what" "$drained" "$ms"
+	acked=$(sed -n 's/^BREAK: .* acknowledged after \([0-9.]*\) ms$/\1/p' "$LOG" | sort -n | tail -n 1)
+	printf '  %s: acknowledged after at most %s ms, let go after at most %s ms\n' "$what" "$acked" "$ms"
 	awk -v ms="$ms" -v limit="$limit_ms" 'BEGIN { exit !(ms != "" && ms < limit) }' ||
 		fail "$what: $ms ms, the limit is $limit_ms"
 	kill -0 "$WRITER" || fail "$what: the client gave up: $(tail -n 3 "$WORK/writer.err")"
