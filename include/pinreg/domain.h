@@ -65,7 +65,7 @@ typedef void pinreg_log_function(void *context, enum pinreg_log_level level, con
  */
 typedef void pinreg_event_function(void *context, const struct pinreg_event *event);
 
-/* quiesce_ms: the fence comes at once, with or without an ack. */
+/* quiesce_ms: the fence comes at once, without an ack, and BREAK is told of after it. */
 #define PINREG_QUIESCE_NONE (~0u)
 
 /* NULL, or fields left 0, mean the defaults. */
