@@ -18,16 +18,6 @@
 
 #define LENGTH (4u << 20)
 
-static pid_t fork_flushed(void)
-{
-	fflush(NULL);
-	pid_t child = fork();
-	test_ok(child);
-	if (!child)
-		alarm(60);
-	return child;
-}
-
 /* The child tries to end what is its parent's; a peer writes on. */
 static void fork__child_harms_no_registration(void **state)
 {
@@ -37,7 +27,7 @@ static void fork__child_harms_no_registration(void **state)
 		leased_open(&leased, leased_mounts[i], LENGTH);
 		leased_register_pages(&leased);
 		struct pinreg_keys keys = rdma_keys(leased.region);
-		pid_t child = fork_flushed();
+		pid_t child = host_fork();
 		if (!child) {
 			assert_int_equal(pinreg_region_deregister(leased.region), -EPERM);
 			assert_int_equal(pinreg_file_close(leased.file), -EPERM);
@@ -61,7 +51,7 @@ static void own_and_fork(const char *mount, int tell)
 	rdma_domain(&opts);
 	leased_open(&leased, mount, LENGTH);
 	leased_register_pages(&leased);
-	pid_t child = fork_flushed();
+	pid_t child = host_fork();
 	if (!child) {
 		sleep(50);
 		_exit(0);
@@ -80,7 +70,7 @@ static void fork__lease_ends_with_a_killed_owner(void **state)
 		int told[2];
 		pid_t child;
 		test_ok(pipe2(told, O_CLOEXEC));
-		pid_t owner = fork_flushed();
+		pid_t owner = host_fork();
 		if (!owner) {
 			own_and_fork(leased_mounts[i], told[1]);
 			_exit(1);

@@ -4,16 +4,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "domain.h"
@@ -21,8 +18,6 @@
 #include "support/test.h"
 
 #define ROOM 512
-
-extern char **environ;
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -34,25 +29,6 @@ extern char **environ;
 #else
 #define CHILD_MAY_HAVE_THREADS true
 #endif
-
-/*
- * In a child. What fails there leaves the case as it does in the parent, and ends the
- * process with another status than 0.
- */
-static pid_t fork_flushed(void)
-{
-	fflush(NULL);
-	pid_t child = fork();
-	test_ok(child);
-	if (!child)
-		alarm(30); /* it must not wait for ever, whatever it waits for */
-	return child;
-}
-
-static uint64_t now_ms(void)
-{
-	return pinreg_sys_real.now_ns() / 1000000;
-}
 
 /* Which descriptors are open? */
 static void look_at_descriptors(bool open[ROOM])
@@ -80,7 +56,7 @@ static void fork__child_has_none_of_the_descriptors(void **state)
 		ours += with[fd] && !before[fd];
 	assert_true(ours >= 5); /* the file, its directory, and what the watcher sleeps on */
 
-	pid_t child = fork_flushed();
+	pid_t child = host_fork();
 	if (!child) {
 		look_at_descriptors(in_child);
 		assert_memory_equal(in_child, before, sizeof(before));
@@ -121,7 +97,7 @@ static void fork__child_has_none_of_the_mappings(void **state)
 	test_ok(pinreg_region_keys(region, &keys));
 	const void *shadow = (const void *)(uintptr_t)keys.addr;
 	assert_ptr_not_equal(shadow, info.addr);
-	pid_t child = fork_flushed();
+	pid_t child = host_fork();
 	if (!child) {
 		assert_false(is_mapped(info.addr));
 		assert_false(is_mapped(shadow));
@@ -209,7 +185,7 @@ static void fork__child_may_touch_nothing(void **state)
 	struct pinreg_domain *domain = hooks_domain(0);
 	struct pinreg_file *file = hooks_open(domain, hooks_a);
 	struct pinreg_region *region = hooks_register(file);
-	pid_t child = fork_flushed();
+	pid_t child = host_fork();
 	if (!child) {
 		unsigned int before = atomic_load(&reached);
 		refuse_everything(domain, file, region);
@@ -249,11 +225,11 @@ static void fork__child_opens_a_domain_of_its_own(void **state)
 	hooks_files();
 	struct pinreg_domain *domain = hooks_domain(0);
 	struct pinreg_file *file = hooks_open(domain, hooks_a);
-	pid_t child = fork_flushed();
+	pid_t child = host_fork();
 	if (!child) {
 		struct pinreg_domain *own = hooks_domain(0);
 		use_a_file(own, hooks_b);
-		pid_t grandchild = fork_flushed();
+		pid_t grandchild = host_fork();
 		if (!grandchild) {
 			assert_int_equal(pinreg_domain_query(own, &info), -EPERM);
 			assert_int_equal(pinreg_domain_query(domain, &info), -EPERM);
@@ -276,7 +252,7 @@ static void own_and_fork(int tell)
 {
 	struct pinreg_domain *domain = hooks_domain(0);
 	hooks_register(hooks_open(domain, hooks_a));
-	pid_t child = fork_flushed();
+	pid_t child = host_fork();
 	if (!child) {
 		sleep(25);
 		_exit(0);
@@ -292,7 +268,7 @@ static void fork__lease_ends_with_a_killed_parent(void **state)
 	pid_t child;
 	hooks_files();
 	test_ok(pipe2(told, O_CLOEXEC));
-	pid_t owner = fork_flushed();
+	pid_t owner = host_fork();
 	if (!owner) {
 		own_and_fork(told[1]);
 		_exit(1);
@@ -311,151 +287,12 @@ static void fork__lease_ends_with_a_killed_parent(void **state)
 	close(fd);
 }
 
-/* ---- a fork at any moment ---- */
-
-static _Atomic(bool) enough;
-
-static void *fork_on_and_on(void *count)
-{
-	while (!atomic_load(&enough)) {
-		pid_t child = fork();
-		if (!child)
-			_exit(0);
-		test_ok(child);
-		assert_int_equal(host_wait(child), 0);
-		++*(unsigned int *)count;
-	}
-	return NULL;
-}
-
-static void fork__while_leases_are_broken(void **state)
-{
-	(void)state;
-	enum { BREAKS = 40 };
-	struct pinreg_event event;
-	unsigned int forks = 0;
-	uint64_t longest = 0;
-	pthread_t thread;
-	hooks_files();
-	struct pinreg_domain *domain = hooks_domain(1);
-	struct pinreg_file *file = hooks_open(domain, hooks_a);
-	struct pinreg_region *region = hooks_register(file);
-	pthread_create(&thread, NULL, fork_on_and_on, &forks);
-	for (unsigned int i = 0; i < BREAKS; i++) {
-		int writer = host_start("exec 9>>'%s'", hooks_a);
-		host_expect(domain, PINREG_EVENT_BREAK, &event);
-		host_expect(domain, PINREG_EVENT_FENCED, &event);
-		if (event.held_up_ns > longest)
-			longest = event.held_up_ns;
-		assert_int_equal(host_wait(writer), 0);
-		host_expect(domain, PINREG_EVENT_RESTORED, &event);
-		assert_int_equal(event.generation, i + 2);
-	}
-	atomic_store(&enough, true);
-	pthread_join(thread, NULL);
-	printf("%u forks, %u breaks, held up for %.3f ms at most\n", forks, BREAKS,
-	       (double)longest / 1e6);
-	assert_true(forks > BREAKS);
-	test_ok(pinreg_region_deregister(region));
-	test_ok(pinreg_file_close(file));
-	host_domain_close(domain);
-}
-
-static void *test_odp(void *domain)
-{
-	struct pinreg_trust_report report = { .size = sizeof(report) };
-	test_ok(pinreg_domain_test_odp(domain, &report));
-	return NULL;
-}
-
-static struct pinreg_domain *untested_domain(void)
-{
-	static struct pinreg_sys table;
-	struct pinreg_domain *domain = NULL;
-	struct pinreg_device device;
-	table = pinreg_sys_real;
-	table.device_query = fake_device_sys()->device_query;
-	table.port_query = fake_device_sys()->port_query;
-	table.mr_register = fake_device_sys()->mr_register;
-	table.mr_deregister = fake_device_sys()->mr_deregister;
-	table.loop_open = fake_device_sys()->loop_open;
-	table.loop_write = fake_device_sys()->loop_write;
-	table.loop_read = fake_device_sys()->loop_read;
-	table.loop_close = fake_device_sys()->loop_close;
-	fake_device_use(&device);
-	test_ok(pinreg_domain_open_with(&table, device.pd, NULL, &domain));
-	return domain;
-}
-
-/* The thread that tests is not in the child: who asks there must not wait for it. */
-static void fork__in_the_middle_of_a_data_test(void **state)
-{
-	(void)state;
-	pthread_t thread;
-	fake_device_reset();
-	fake_device.attr.orig_attr.max_mr_size = UINT64_MAX;
-	fake_device.open_us = 300000;
-	struct pinreg_domain *domain = untested_domain();
-	uint64_t begun = now_ms();
-	pthread_create(&thread, NULL, test_odp, domain);
-	hooks_nap(100);
-	pid_t child = fork_flushed();
-	assert_true(child || now_ms() - begun < 300);
-	if (!child) {
-		test_odp(untested_domain());
-		_exit(0);
-	}
-	assert_int_equal(host_wait(child), 0);
-	pthread_join(thread, NULL);
-	test_ok(pinreg_domain_close(domain));
-}
-
-/* ---- programs ---- */
-
-/* The number of descriptors that an executed program has. */
-static unsigned int descriptors_of_a_program(void)
-{
-	static char *const arguments[] = { "sh", "-c", "ls /proc/self/fd | wc -l", NULL };
-	posix_spawn_file_actions_t actions;
-	char text[16] = "";
-	int out[2];
-	pid_t program;
-	test_ok(pipe2(out, O_CLOEXEC));
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-	assert_int_equal(posix_spawn(&program, "/bin/sh", &actions, NULL, arguments, environ), 0);
-	posix_spawn_file_actions_destroy(&actions);
-	close(out[1]);
-	assert_int_equal(host_wait(program), 0);
-	assert_true(read(out[0], text, sizeof(text) - 1) > 0);
-	close(out[0]);
-	return (unsigned int)atoi(text);
-}
-
-static void spawn__program_has_none_of_the_descriptors(void **state)
-{
-	(void)state;
-	hooks_files();
-	unsigned int before = descriptors_of_a_program();
-	assert_true(before >= 3);
-	struct pinreg_domain *domain = hooks_domain(0);
-	struct pinreg_file *file = hooks_open(domain, hooks_a);
-	struct pinreg_region *region = hooks_register(file);
-	assert_int_equal(descriptors_of_a_program(), before);
-	test_ok(pinreg_region_deregister(region));
-	test_ok(pinreg_file_close(file));
-	host_domain_close(domain);
-}
-
 static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(fork__child_has_none_of_the_descriptors),
 	cmocka_unit_test(fork__child_has_none_of_the_mappings),
 	cmocka_unit_test(fork__child_may_touch_nothing),
 	cmocka_unit_test(fork__child_opens_a_domain_of_its_own),
 	cmocka_unit_test(fork__lease_ends_with_a_killed_parent),
-	cmocka_unit_test(fork__while_leases_are_broken),
-	cmocka_unit_test(fork__in_the_middle_of_a_data_test),
-	cmocka_unit_test(spawn__program_has_none_of_the_descriptors),
 };
 
 TEST_MAIN(cases)

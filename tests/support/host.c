@@ -119,6 +119,16 @@ void host_expect(struct pinreg_domain *domain, enum pinreg_event_type type,
 			 pinreg_event_name(type));
 }
 
+pid_t host_fork(void)
+{
+	fflush(NULL);
+	pid_t child = fork();
+	test_ok(child);
+	if (!child)
+		alarm(60);
+	return child;
+}
+
 static int start(const char *command)
 {
 	pid_t child = fork();

@@ -6,6 +6,8 @@
 #ifndef PINREG_TESTS_SUPPORT_HOST_H
 #define PINREG_TESTS_SUPPORT_HOST_H
 
+#include <sys/types.h>
+
 #include <pinreg/pinreg.h>
 
 /* The real table with the verbs of fake_device.h, whose ODP is trusted. */
@@ -41,5 +43,11 @@ int host_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int host_start(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int host_start_truncate(const char *path, uint64_t size);
 int host_wait(int process);
+
+/*
+ * fork(), for a child that must not wait for ever: it ends after a minute. What fails
+ * in it leaves the case as it does in the parent, and ends it with another status than 0.
+ */
+pid_t host_fork(void);
 
 #endif
