@@ -66,7 +66,7 @@ struct pinreg_descriptor {
  *   -EINVAL  a NULL argument, or a size this version does not know;
  *   -EACCES  the region gives peers no right;
  *   -EAGAIN  it is fenced: there is no key now;
- *   -ESTALE  its file is lost;
+ *   -ESTALE  its file is lost, or ends before the region does (PINREG_SHRINK_FOLLOW);
  *   -EPERM   in a forked child.
  * Thread: any. Since: 0.1
  */

@@ -6,10 +6,11 @@
  * hands it every event of the domain; it makes the messages (descriptor.h) and calls
  * his function that sends them:
  *
- *   at once             the descriptor; while the region is fenced, a revocation
+ *   at once             the descriptor; a revocation while the region has no keys
  *   BREAK               a revocation: the keys are about to die
  *   LEASE_LOST, FENCED  the same, where BREAK was not seen
- *   RESTORED            the renewed descriptor
+ *   RESTORED            the renewed descriptor; nothing while the file ends before
+ *                       the region does
  *   LOST                a revocation that says gone
  *
  * The peer has a remote for each region: it takes messages in any order, twice or

@@ -106,10 +106,16 @@ static int tell_live(struct pinreg_subscription *it)
 
 static int tell_first(struct pinreg_subscription *it)
 {
+	struct pinreg_region_set *set = it->region->set;
+	/* before the look: if the file comes back after it, its keys are not of this one */
+	uint64_t generation = pinreg_set_generation(set);
 	int status = tell_live(it);
-	if (status != -EAGAIN || it->status)
+	if (it->status || (status != -EAGAIN && status != -ESTALE))
 		return status;
-	return tell_revoked(it, pinreg_set_generation(it->region->set), false);
+	/* while the file ends before the region does there are no keys, but may be again */
+	if (status == -ESTALE && pinreg_set_is_lost(set))
+		return status;
+	return tell_revoked(it, generation, false);
 }
 
 /* under lock */

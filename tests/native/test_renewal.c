@@ -196,6 +196,31 @@ static void renewal__file_is_lost(void **state)
 	close_all();
 }
 
+/* It has no keys, but may have some again: that is not the end. */
+static void renewal__region_behind_the_end_of_a_cut_file(void **state)
+{
+	(void)state;
+	struct pinreg_file_opts follow = hooks_cache_ok;
+	follow.on_shrink = PINREG_SHRINK_FOLLOW;
+	open_file(&follow);
+	subscribe(0);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(host_wait(host_start_truncate(hooks_a, i ? HOOKS_LENGTH : 4096)),
+				 0);
+		assert_int_equal(hand_in(PINREG_EVENT_BREAK), 0);
+		assert_int_equal(hand_in(PINREG_EVENT_FENCED), 0);
+		assert_int_equal(hand_in(PINREG_EVENT_RESTORED), 0);
+		if (i)
+			break;
+		peer_expect(&peers[0], 2, 1, REVOKED);
+		subscribe(1);
+		peer_expect(&peers[1], 1, 2, REVOKED);
+	}
+	peer_expect(&peers[0], 4, 3, LIVE);
+	peer_expect(&peers[1], 2, 3, LIVE);
+	close_all();
+}
+
 static void renewal__events_of_another_file(void **state)
 {
 	(void)state;
@@ -417,6 +442,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(renewal__subscribed_while_fenced),
 	cmocka_unit_test(renewal__subscribed_before_old_events),
 	cmocka_unit_test(renewal__file_is_lost),
+	cmocka_unit_test(renewal__region_behind_the_end_of_a_cut_file),
 	cmocka_unit_test(renewal__events_of_another_file),
 	cmocka_unit_test(renewal__first_message_fails),
 	cmocka_unit_test(renewal__of_a_region_that_is_on_no_file),

@@ -318,9 +318,56 @@ static void model__messages_lost_doubled_and_reordered(void **state)
 	rounds(true);
 }
 
+/* ---- a subscription in the middle of a return ---- */
+
+static bool returns_when_asked;
+
+uint64_t __real_pinreg_set_generation(struct pinreg_region_set *of);
+uint64_t __wrap_pinreg_set_generation(struct pinreg_region_set *of);
+
+/* The linker puts it in front of the real one (tests/CMakeLists.txt). */
+uint64_t __wrap_pinreg_set_generation(struct pinreg_region_set *of)
+{
+	if (returns_when_asked) {
+		returns_when_asked = false;
+		step_of_the_file();
+		assert_int_equal(set.state, PINREG_SET_LIVE);
+	}
+	return __real_pinreg_set_generation(of);
+}
+
+/* What it is told of the time before must not take the new keys back. */
+static void model__subscribed_while_the_file_returns(void **state)
+{
+	(void)state;
+	struct pinreg_descriptor now = { .size = sizeof(now) };
+	struct peer_model *peer = &peers[0];
+	fake_device_reset();
+	fake_device.attr.orig_attr.max_mr_size = UINT64_MAX;
+	chance = 0x9e3779b97f4a7c15; /* with which it is not lost */
+	open_round();
+	pinreg_remote_close(peer->remote);
+	test_ok(pinreg_remote_open(&peer->remote));
+	peer->mails = 0;
+	step_of_the_file();
+	step_of_the_file();
+	assert_int_equal(set.state, PINREG_SET_FENCED);
+	returns_when_asked = true;
+	subscribe_again(peer);
+	assert_false(returns_when_asked);
+	while (event_count)
+		hand_in_one();
+	while (peer->mails)
+		deliver_one(peer);
+	test_ok(pinreg_remote_get(peer->remote, &now));
+	assert_int_equal(now.generation, 2);
+	close_round();
+}
+
 static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(model__reliable_channels),
 	cmocka_unit_test(model__messages_lost_doubled_and_reordered),
+	cmocka_unit_test(model__subscribed_while_the_file_returns),
 };
 
 TEST_MAIN(cases)
