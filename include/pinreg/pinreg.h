@@ -16,5 +16,6 @@
 #include <pinreg/region.h>
 #include <pinreg/renew.h>
 #include <pinreg/version.h>
+#include <pinreg/window.h>
 
 #endif

@@ -64,6 +64,7 @@ struct pinreg_region_opts {
 	unsigned int threads;		    /* for touching and copying; 0: the CPUs given to us */
 	pinreg_progress_function *progress; /* of touching cold memory, or NULL */
 	void *progress_context;
+	unsigned int windows; /* 1: peers come through memory windows only: window.h */
 };
 
 /* What the caller should know though it is not refused. Bits of plan.warnings. */

@@ -57,16 +57,18 @@ enum pinreg_reason {
 	PINREG_REASON_VERBS = 116,		/* the plan was good, the kernel said no */
 	PINREG_REASON_FENCED = 117,		/* the file is being yielded or was lost */
 	PINREG_REASON_PAST_END = 118,		/* behind the end of the mapped file */
-	PINREG_REASON_KINDS = 119,	    /* the range crosses kinds, and that was forbidden */
-	PINREG_REASON_IOVA = 120,	    /* this iova does not work here: see the sentence */
-	PINREG_REASON_FLUSH_MISSING = 121,  /* the device has no such RDMA FLUSH */
-	PINREG_REASON_FLUSH_NOT_PMEM = 122, /* FLUSH to persistence, but not of pmem */
-	PINREG_REASON_BUDGET = 123,	    /* the domain's pin budget: used + wanted > limit */
-	PINREG_REASON_MKEYS = 124,	    /* the device has as many regions as it can */
-	PINREG_REASON_MAP_COUNT = 125,	    /* vm.max_map_count is reached */
-	PINREG_REASON_DMABUF_MISSING = 126, /* the device cannot register dma-bufs */
-	PINREG_REASON_ODP_ATOMICS = 127,    /* needs ODP, whose atomics are not proved */
-	PINREG_REASON_FORKED = 128,	    /* the domain is the parent's: see domain.h */
+	PINREG_REASON_KINDS = 119,	     /* the range crosses kinds, and that was forbidden */
+	PINREG_REASON_IOVA = 120,	     /* this iova does not work here: see the sentence */
+	PINREG_REASON_FLUSH_MISSING = 121,   /* the device has no such RDMA FLUSH */
+	PINREG_REASON_FLUSH_NOT_PMEM = 122,  /* FLUSH to persistence, but not of pmem */
+	PINREG_REASON_BUDGET = 123,	     /* the domain's pin budget: used + wanted > limit */
+	PINREG_REASON_MKEYS = 124,	     /* the device has as many regions as it can */
+	PINREG_REASON_MAP_COUNT = 125,	     /* vm.max_map_count is reached */
+	PINREG_REASON_DMABUF_MISSING = 126,  /* the device cannot register dma-bufs */
+	PINREG_REASON_ODP_ATOMICS = 127,     /* needs ODP, whose atomics are not proved */
+	PINREG_REASON_FORKED = 128,	     /* the domain is the parent's: see domain.h */
+	PINREG_REASON_WINDOWS_MISSING = 129, /* the device has no windows of type 2 */
+	PINREG_REASON_WINDOWS_METHOD = 130,  /* windows need ODP or STAGED */
 
 	/* a file was refused or lost */
 	PINREG_REASON_FILE_NOT_REGULAR = 200,

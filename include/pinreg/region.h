@@ -26,7 +26,7 @@ struct pinreg_region;
 struct pinreg_keys {
 	size_t size; /* set by the caller */
 	uint32_t lkey;
-	uint32_t rkey;
+	uint32_t rkey; /* 0: peers come through windows, see window.h */
 	uint64_t addr; /* the address to put into work requests */
 	uint64_t length;
 	uint64_t generation; /* 1 at first, + 1 with every return from a fence */
@@ -74,7 +74,7 @@ int pinreg_region_register(struct pinreg_domain *domain, void *addr, size_t leng
 /*
  * pinreg_region_deregister -- end the registration. NULL does nothing.
  *
- * Return: 0, or the -errno of the kernel (-EBUSY: a memory window is bound);
+ * Return: 0, -EBUSY while windows of it are open, or the -errno of the kernel;
  * the region then stays valid and the caller's.
  * Thread: once, with no other call on the region under way. Since: 0.1
  */

@@ -8,7 +8,7 @@
 
 #include "base/opts.h"
 #include "plan/policy.h"
-#include "region/region.h"
+#include "region/window.h"
 
 static unsigned int remote_access(unsigned int access)
 {
@@ -29,8 +29,9 @@ static unsigned int remote_access(unsigned int access)
 	return remote;
 }
 
-/* All but the key and its generation. 0, -EPERM or -EACCES. */
-static int describe_place(const struct pinreg_region *region, struct pinreg_descriptor *out)
+/* All but the key and its generation, with these rights. 0, -EPERM or -EACCES. */
+static int describe_place(const struct pinreg_region *region, unsigned int access,
+			  struct pinreg_descriptor *out)
 {
 	const struct pinreg_plan *plan = &region->decision.plan;
 	if (pinreg_device_inherited(region->device))
@@ -39,7 +40,7 @@ static int describe_place(const struct pinreg_region *region, struct pinreg_desc
 		.size = sizeof(*out),
 		.method = plan->method,
 		.granularity = plan->granularity,
-		.access = remote_access(plan->access),
+		.access = remote_access(access),
 		.id = region->id,
 		.addr = pinreg_region_iova(region),
 		.length = plan->length,
@@ -48,23 +49,42 @@ static int describe_place(const struct pinreg_region *region, struct pinreg_desc
 	return out->access ? 0 : -EACCES;
 }
 
+static void write_with_keys(struct pinreg_descriptor *it, const struct pinreg_keys *keys,
+			    struct pinreg_descriptor *out)
+{
+	it->addr = keys->addr;
+	it->length = keys->length;
+	it->generation = keys->generation;
+	it->rkey = keys->rkey;
+	pinreg_info_write(out, it, sizeof(*it));
+}
+
 int pinreg_region_describe(struct pinreg_region *region, struct pinreg_descriptor *out)
 {
 	struct pinreg_keys keys = { .size = sizeof(keys) };
 	struct pinreg_descriptor it;
 	if (!region || pinreg_info_check(out, offsetof(struct pinreg_descriptor, mtu)))
 		return -EINVAL;
-	int status = describe_place(region, &it);
+	int status = describe_place(region, region->decision.plan.access, &it);
 	if (!status)
 		status = pinreg_region_keys(region, &keys);
-	if (status)
-		return status;
-	it.addr = keys.addr;
-	it.length = keys.length;
-	it.generation = keys.generation;
-	it.rkey = keys.rkey;
-	pinreg_info_write(out, &it, sizeof(it));
-	return 0;
+	if (!status)
+		write_with_keys(&it, &keys, out);
+	return status;
+}
+
+int pinreg_window_describe(struct pinreg_window *window, struct pinreg_descriptor *out)
+{
+	struct pinreg_keys keys = { .size = sizeof(keys) };
+	struct pinreg_descriptor it;
+	if (!window || pinreg_info_check(out, offsetof(struct pinreg_descriptor, mtu)))
+		return -EINVAL;
+	int status = describe_place(window->region, window->access, &it);
+	if (!status)
+		status = pinreg_window_keys(window, &keys);
+	if (!status)
+		write_with_keys(&it, &keys, out);
+	return status;
 }
 
 int pinreg_region_export(struct pinreg_region *region, void *out, size_t room)
@@ -80,7 +100,8 @@ int pinreg_region_export_revoked(struct pinreg_region *region, uint64_t generati
 	struct pinreg_descriptor it;
 	if (!region)
 		return -EINVAL;
-	int status = describe_place(region, &it);
+	const struct pinreg_decision *decision = &region->decision;
+	int status = describe_place(region, decision->plan.access | decision->window_access, &it);
 	if (status)
 		return status;
 	if (generation > pinreg_set_generation(region->set))

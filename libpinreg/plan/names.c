@@ -52,6 +52,8 @@ static const struct {
 	{ PINREG_REASON_DMABUF_MISSING, "dmabuf-missing" },
 	{ PINREG_REASON_ODP_ATOMICS, "odp-atomics" },
 	{ PINREG_REASON_FORKED, "forked" },
+	{ PINREG_REASON_WINDOWS_MISSING, "windows-missing" },
+	{ PINREG_REASON_WINDOWS_METHOD, "windows-method" },
 	{ PINREG_REASON_FILE_NOT_REGULAR, "file-not-regular" },
 	{ PINREG_REASON_FILE_SYMLINK, "file-symlink" },
 	{ PINREG_REASON_FILE_NOT_DAX, "file-not-dax" },

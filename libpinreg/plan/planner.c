@@ -117,6 +117,8 @@ static int look_and_decide(struct pinreg_device *device, uint64_t st_dev,
 	input->count = backing.count;
 	gather_runs(input, out);
 	decide(device, st_dev, input, &out->plan);
+	if (out->opts.windows)
+		out->window_access = pinreg_policy_windows(device->memory_windows, &out->plan);
 	pinreg_backing_clear(&backing);
 	return 0;
 }

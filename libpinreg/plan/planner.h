@@ -14,6 +14,7 @@ struct pinreg_decision {
 	bool anonymous;			/* all of it is anonymous memory */
 	bool has_file;			/* a part is shared with a file: durable by msync */
 	bool writable;			/* all of it may be written by this process */
+	unsigned int window_access;	/* what windows may give; 0: none, it has keys itself */
 };
 
 /*

@@ -61,4 +61,10 @@ int pinreg_policy_range(uint64_t addr, uint64_t length, struct pinreg_why *why);
  */
 void pinreg_policy_decide(const struct pinreg_policy_input *input, struct pinreg_plan *out);
 
+/*
+ * Where peers are to come through windows of the device (bits as in struct
+ * pinreg_domain_info): take the remote rights out of a plan, or refuse. The rights.
+ */
+unsigned int pinreg_policy_windows(unsigned int memory_windows, struct pinreg_plan *plan);
+
 #endif

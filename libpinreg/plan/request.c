@@ -9,6 +9,7 @@
 
 #define ACCESS_DEFAULT (IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ)
 #define ACCESS_REMOTE_STORE (IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_ATOMIC)
+#define ACCESS_REMOTE (IBV_ACCESS_REMOTE_READ | ACCESS_REMOTE_STORE)
 #define ACCESS_STORE (IBV_ACCESS_LOCAL_WRITE | ACCESS_REMOTE_STORE | IBV_ACCESS_MW_BIND)
 #define ACCESS_FLUSH (PINREG_ACCESS_FLUSH_GLOBAL | PINREG_ACCESS_FLUSH_PERSISTENT)
 #define ACCESS_KNOWN                                                                               \
@@ -28,6 +29,9 @@ int pinreg_policy_options(const struct pinreg_region_opts *opts, struct pinreg_p
 		odd |= access & ACCESS_REMOTE_STORE;
 	if (opts->read_only && access & ACCESS_STORE)
 		odd |= access & ACCESS_STORE;
+	/* windows give no other rights, and none is no window */
+	if (opts->windows)
+		odd |= access & ACCESS_REMOTE ? access & ACCESS_FLUSH : access;
 	if (odd || opts->method > PINREG_METHOD_DMABUF ||
 	    opts->granularity > PINREG_GRANULARITY_PAGE) {
 		pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);

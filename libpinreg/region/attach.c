@@ -162,6 +162,16 @@ int pinreg_region_attach(struct pinreg_region *region, const struct pinreg_stop 
 	return 0;
 }
 
+int pinreg_region_refill(struct pinreg_region *region, const struct pinreg_stop *stop,
+			 struct pinreg_why *why)
+{
+	if (region->shadow)
+		return fill_shadow(region, stop, why);
+	if (region->decision.opts.prefetch)
+		prefetch(region, region->mr, stop);
+	return 0;
+}
+
 int pinreg_region_detach(struct pinreg_region *region)
 {
 	int status = region->device->sys->mr_deregister(region->mr);

@@ -21,6 +21,8 @@ static int plan_dmabuf(struct pinreg_device *device, uint64_t offset, uint64_t l
 	int status = pinreg_policy_options(&out->opts, &input, &plan->why);
 	if (status)
 		return status;
+	if (out->opts.windows)
+		return pinreg_why_set(&plan->why, PINREG_REASON_BAD_OPTION, -EINVAL);
 	if (input.method != PINREG_METHOD_AUTO && input.method != PINREG_METHOD_DMABUF)
 		return pinreg_why_set(&plan->why, PINREG_REASON_BAD_OPTION, -EINVAL);
 	if (!length || length > UINT64_MAX - offset) {

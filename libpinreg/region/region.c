@@ -14,8 +14,11 @@
 
 void pinreg_region_publish(struct pinreg_region *region)
 {
-	const struct ibv_mr *mr = region->mr;
-	atomic_store(&region->keys, mr ? (uint64_t)mr->lkey << 32 | mr->rkey : 0);
+	const struct ibv_mr *mr = pinreg_region_is_live(region) ? region->mr : NULL;
+	uint64_t keys = 0;
+	if (mr)
+		keys = (uint64_t)mr->lkey << 32 | (region->decision.window_access ? 0 : mr->rkey);
+	atomic_store(&region->keys, keys);
 	atomic_store(&region->generation, mr ? region->set->generation : 0);
 }
 
@@ -104,6 +107,9 @@ static int finish(struct pinreg_region *region, struct pinreg_why *why, struct p
 	int status = plan->method == PINREG_METHOD_REFUSE ? plan->why.error : 0;
 	if (why)
 		*why = plan->why;
+	/* windows are for what can be fenced */
+	if (!status && region->decision.window_access && !region->set->wake)
+		status = pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
 	if (!status)
 		status = carry_out(region, why);
 	if (status)
@@ -151,7 +157,9 @@ int pinreg_region_deregister(struct pinreg_region *region)
 	pthread_mutex_lock(&set->lock);
 	while (set->restoring == region)
 		pthread_cond_wait(&set->changed, &set->lock);
-	int status = region->mr ? pinreg_region_detach(region) : 0;
+	int status = region->windows ? -EBUSY : 0;
+	if (!status && region->mr)
+		status = pinreg_region_detach(region);
 	if (!status)
 		unlink_from_set(region);
 	pthread_mutex_unlock(&set->lock);
@@ -198,7 +206,7 @@ int pinreg_region_query(struct pinreg_region *region, struct pinreg_region_info 
 	};
 	pthread_mutex_lock(&region->set->lock);
 	info.generation = region->set->generation;
-	info.live = region->set->state <= PINREG_SET_DRAINING && region->mr;
+	info.live = region->set->state <= PINREG_SET_DRAINING && pinreg_region_is_live(region);
 	pthread_mutex_unlock(&region->set->lock);
 	pinreg_info_write(out, &info, sizeof(info));
 	return 0;

@@ -32,7 +32,9 @@ struct pinreg_region {
 	_Atomic(uint64_t) generation;
 	uint64_t addr; /* what work requests address; constant once linked */
 	/* under set->lock */
-	struct ibv_mr *mr; /* NULL while fenced */
+	struct ibv_mr *mr; /* NULL while fenced; with windows it stays */
+	bool stale;	   /* it stayed, and the memory may have changed since */
+	struct pinreg_window *windows;
 	struct pinreg_region *next;
 	struct pinreg_region **link; /* what points to this region */
 };
@@ -92,7 +94,23 @@ uint64_t pinreg_region_iova(const struct pinreg_region *region);
 int pinreg_region_attach(struct pinreg_region *region, const struct pinreg_stop *stop,
 			 struct ibv_mr **out, struct pinreg_why *why);
 
+/* The registration has stayed: make what peers will read what is there. As above. */
+int pinreg_region_refill(struct pinreg_region *region, const struct pinreg_stop *stop,
+			 struct pinreg_why *why);
+
 /* End region->mr, under set->lock. 0, or -errno; then it is still attached. */
 int pinreg_region_detach(struct pinreg_region *region);
+
+/*
+ * End all keys that peers have, under set->lock: of the windows, or of the region with
+ * its registration. 0, or -errno; then some may work still.
+ */
+int pinreg_region_revoke(struct pinreg_region *region);
+
+/* Do the region's keys work, or can windows be had? Under set->lock. */
+static inline bool pinreg_region_is_live(const struct pinreg_region *region)
+{
+	return region->mr && !region->stale;
+}
 
 #endif

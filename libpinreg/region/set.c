@@ -160,7 +160,7 @@ int pinreg_set_fence(struct pinreg_region_set *set)
 	pthread_mutex_lock(&set->lock);
 	enter_state(set, PINREG_SET_FENCED);
 	for (struct pinreg_region *region = set->first; region; region = region->next) {
-		int one = region->mr ? pinreg_region_detach(region) : 0;
+		int one = pinreg_region_revoke(region);
 		if (one && !status)
 			status = one;
 	}
@@ -187,7 +187,7 @@ static struct pinreg_region *take_unregistered(struct pinreg_region_set *set)
 {
 	pthread_mutex_lock(&set->lock);
 	struct pinreg_region *region = set->first;
-	while (region && (region->mr || reaches_behind(region, set->end)))
+	while (region && (pinreg_region_is_live(region) || reaches_behind(region, set->end)))
 		region = region->next;
 	set->restoring = region;
 	pthread_mutex_unlock(&set->lock);
@@ -200,10 +200,13 @@ int pinreg_set_restore_one(struct pinreg_region_set *set, const struct pinreg_st
 	struct pinreg_region *region = take_unregistered(set);
 	if (!region)
 		return 0;
-	struct ibv_mr *mr = NULL;
-	int status = pinreg_region_attach(region, stop, &mr, why);
+	/* nobody else changes it while it is fenced and this one restores it */
+	struct ibv_mr *mr = region->mr;
+	int status = mr ? pinreg_region_refill(region, stop, why)
+			: pinreg_region_attach(region, stop, &mr, why);
 	pthread_mutex_lock(&set->lock);
 	region->mr = mr;
+	region->stale = mr && status;
 	set->restoring = NULL;
 	pthread_cond_broadcast(&set->changed);
 	pthread_mutex_unlock(&set->lock);

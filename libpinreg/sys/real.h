@@ -20,6 +20,10 @@ int pinreg_real_mr_prefetch(struct ibv_mr *mr, void *addr, uint64_t length, bool
 int pinreg_real_mr_count(struct ibv_context *context, uint64_t *out);
 int pinreg_real_mr_deregister(struct ibv_mr *mr);
 int pinreg_real_send_inline(struct ibv_qp *qp, uint64_t wr_id, const void *data, uint32_t length);
+int pinreg_real_window_make(struct ibv_pd *pd, struct ibv_mw **out);
+int pinreg_real_window_bind(struct ibv_mw *window, struct ibv_qp *qp, uint64_t wr_id,
+			    const struct ibv_mw_bind_info *info, uint32_t *rkey);
+int pinreg_real_window_end(struct ibv_mw *window);
 int pinreg_real_loop_open(struct ibv_pd *pd, unsigned int port, struct pinreg_loop **out);
 int pinreg_real_loop_write(struct pinreg_loop *loop, const struct ibv_mr *local,
 			   uint64_t local_addr, uint32_t rkey, uint64_t remote_addr,

@@ -116,13 +116,20 @@ struct pinreg_sys {
 	int (*mr_count)(struct ibv_context *context, uint64_t *out); /* regions of the device */
 	int (*mr_deregister)(struct ibv_mr *mr);
 
+	/* a signaled SEND whose bytes may change at once */
+	int (*send_inline)(struct ibv_qp *qp, uint64_t wr_id, const void *data, uint32_t length);
+
+	/* windows of type 2. The bind is signaled; *rkey is good when it has completed. */
+	int (*window_make)(struct ibv_pd *pd, struct ibv_mw **out);
+	int (*window_bind)(struct ibv_mw *window, struct ibv_qp *qp, uint64_t wr_id,
+			   const struct ibv_mw_bind_info *info, uint32_t *rkey);
+	int (*window_end)(struct ibv_mw *window); /* its key is dead afterwards */
+
 	/*
 	 * a reliable connection of the device to itself, for the data test.
 	 * All transfers wait for the completion; -EREMOTEIO where it is an
 	 * error, -ETIMEDOUT where there is none.
 	 */
-	/* a signaled SEND whose bytes may change at once */
-	int (*send_inline)(struct ibv_qp *qp, uint64_t wr_id, const void *data, uint32_t length);
 	int (*loop_open)(struct ibv_pd *pd, unsigned int port, struct pinreg_loop **out);
 	int (*loop_write)(struct pinreg_loop *loop, const struct ibv_mr *local, uint64_t local_addr,
 			  uint32_t rkey, uint64_t remote_addr, uint32_t length);

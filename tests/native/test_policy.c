@@ -271,7 +271,7 @@ static void describe__every_reason_has_name_and_sentence(void **state)
 		assert_int_equal(pinreg_why_describe(&why, start, sizeof(start)), length);
 		assert_memory_equal(start, text, 7);
 	}
-	assert_int_equal(named, 64);
+	assert_int_equal(named, 66);
 	assert_int_equal(pinreg_why_describe(NULL, NULL, 0), -EINVAL);
 	struct pinreg_why why = { .reason = PINREG_REASON_HOLE };
 	assert_int_equal(pinreg_why_describe(&why, NULL, 5), -EINVAL);

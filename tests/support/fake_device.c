@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "support/fake_window.h"
 #include "support/test.h"
 
 #define REGIONS_MAX 1024
@@ -346,6 +347,9 @@ const struct pinreg_sys *fake_device_sys(void)
 		.port_query = port_query,
 		.mr_register = mr_register,
 		.mr_deregister = mr_deregister,
+		.window_make = fake_window_make,
+		.window_bind = fake_window_bind,
+		.window_end = fake_window_end,
 		.loop_open = loop_open,
 		.loop_write = loop_write,
 		.loop_read = loop_read,

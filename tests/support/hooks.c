@@ -53,6 +53,9 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	table->port_query = fake->port_query;
 	table->mr_register = fake->mr_register;
 	table->mr_deregister = fake->mr_deregister;
+	table->window_make = fake->window_make;
+	table->window_bind = fake->window_bind;
+	table->window_end = fake->window_end;
 	HOOK(device_query);
 	HOOK(mr_register);
 	HOOK(mr_deregister);

@@ -31,6 +31,9 @@ struct pinreg_domain *host_domain(unsigned int quiesce_ms)
 	table.port_query = fake->port_query;
 	table.mr_register = fake->mr_register;
 	table.mr_deregister = fake->mr_deregister;
+	table.window_make = fake->window_make;
+	table.window_bind = fake->window_bind;
+	table.window_end = fake->window_end;
 	table.loop_open = fake->loop_open;
 	table.loop_read = fake->loop_read;
 	table.loop_write = fake->loop_write;
