@@ -148,8 +148,8 @@ int pinreg_region_refresh(struct pinreg_region *region, uint64_t offset, uint64_
  * threads write (docs/performance.md). A region that is not on a leased file is
  * never fenced: everybody is let in.
  * Return: 0; -EAGAIN from BREAK to RESTORED; -ESTALE when its file is lost, or ends
- * before the region does; -EINVAL for NULL or an unknown size. Ownership: of an error there is nothing to exit.
- * Thread: any. Since: 0.1
+ * before the region does; -EINVAL for NULL or an unknown size. Ownership: of an error there is
+ * nothing to exit. Thread: any. Since: 0.1
  */
 int pinreg_region_enter(struct pinreg_region *region, struct pinreg_keys *keys);
 

@@ -7,8 +7,8 @@
 
 #include "base/why.h"
 #include "file/flags.h"
-#include "file/range.h"
 #include "file/preparing.h"
+#include "file/range.h"
 #include "file/verify.h"
 
 int pinreg_preparing_failed(struct pinreg_preparing *work, const char *step, int status)

@@ -13,7 +13,7 @@
 
 /* Set what is to be replaced, before hooks_domain(). With device_watch_*: DEVICE events. */
 extern struct pinreg_sys hooks;
-extern pinreg_log_function *hooks_log;	      /* or NULL */
+extern pinreg_log_function *hooks_log; /* or NULL */
 extern int hooks_break_signal;
 extern pinreg_event_function *hooks_on_event; /* or NULL; its context is NULL */
 
