@@ -5,8 +5,9 @@
  * A region of a leased file can be registered so that peers reach it through
  * windows only (opts->windows): it gives them no right itself. Each peer gets a
  * window of his own, which works on one queue pair. A fence takes the windows away
- * and leaves the registration as it is, which is faster than ending that, and the
- * return is too. After RESTORED the owner binds a window again for each peer.
+ * and leaves the registration as it is. What that gains depends on the device and on
+ * the length (docs/performance.md). After RESTORED the owner binds a window again for
+ * each peer.
  *
  * That needs windows of type 2, and a method with which the registration may stay
  * while others have the file: ODP, which follows the addresses, or STAGED, whose
@@ -42,8 +43,9 @@ struct pinreg_window_opts {
  * qp: connected, and of the region's protection domain. One signaled work request is
  * posted on it: there must be room for it, and the caller takes the completion with
  * opts->wr_id from its queue. The key may be given to the peer when that was
- * successful. The window is of the whole region: there are devices that do not hold a
- * peer to a part.
+ * successful. A fence that comes while the request waits in the queue makes it fail,
+ * and the queue pair with it: connect again. The window is of the whole region: there
+ * are devices that do not hold a peer to a part.
  * Return: 0, or
  *   -EINVAL  a NULL argument, an unknown option, or a region that was not
  *            registered with opts->windows;
