@@ -43,7 +43,10 @@ grep -Eq "^[1-9][0-9]* pieces, $breaks renewals" "$WORK/client" || fail "no $bre
 
 case_of "keys die while they are used: the client connects again"
 run_client careless
-grep -Eq "^[1-9][0-9]* pieces, $breaks renewals, $((breaks + 1)) connections" "$WORK/client" ||
+# only Soft-RoCE of Linux 6.1 is silent at times: then he connects again and uses the key again
+silent=$(grep -c 'no answer$' "$WORK/client" || true)
+if ((silent)) && [[ $(uname -r) != 6.1.* ]]; then fail "no answer"; fi
+grep -Eq "^[1-9][0-9]* pieces, $breaks renewals, $((breaks + 1 + silent)) connections" "$WORK/client" ||
 	fail "no $breaks renewals over as many new connections"
 (($(grep -c 'remote access error$' "$WORK/client") == breaks)) || fail "not $breaks dead keys"
 
