@@ -75,7 +75,7 @@ struct soak_client {
 	uint64_t seed;
 	_Atomic(bool) pause, stop;
 	_Atomic(bool) paused;
-	_Atomic(uint64_t) commits, checks, refused, undone;
+	_Atomic(uint64_t) commits, checks, refused, silent, undone;
 	pthread_t thread;
 };
 
