@@ -28,25 +28,14 @@
 
 #include "bench-lease.h"
 #include "bench.h"
+#include "device.h"
+#include "fail.h"
 
 #define LENGTH (1u << 20)
 #define ROUNDS 201
 #define FILES 1000u
 #define FILE_LENGTH (64u << 10)
 #define BREAKERS 50u
-
-void die(const char *what, const char *why)
-{
-	fprintf(stderr, "bench-lease: %s: %s\n", what, why);
-	exit(EXIT_FAILURE);
-}
-
-static void refused(const char *what, const struct pinreg_why *why)
-{
-	char sentence[512];
-	pinreg_why_describe(why, sentence, sizeof(sentence));
-	die(what, sentence);
-}
 
 static struct pinreg_file *open_leased(struct pinreg_domain *domain, const char *path,
 				       uint64_t length)
@@ -227,19 +216,6 @@ static void measure_many(struct ibv_pd *pd, const char *directory)
 	pinreg_domain_close(domain);
 }
 
-static struct ibv_pd *open_device(void)
-{
-	struct ibv_device **list = ibv_get_device_list(NULL);
-	struct ibv_context *context = list && list[0] ? ibv_open_device(list[0]) : NULL;
-	if (!context)
-		die("device", "there is none");
-	struct ibv_pd *pd = ibv_alloc_pd(context);
-	if (!pd)
-		die("ibv_alloc_pd", strerror(errno));
-	ibv_free_device_list(list);
-	return pd;
-}
-
 int main(int argc, char **argv)
 {
 	struct rlimit files;
@@ -249,8 +225,12 @@ int main(int argc, char **argv)
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
 
-	struct ibv_pd *pd = open_device();
-	struct ibv_context *context = pd->context;
+	struct ibv_context *context = bench_open_device(NULL);
+	if (!context)
+		die("device", "there is none");
+	struct ibv_pd *pd = ibv_alloc_pd(context);
+	if (!pd)
+		die("ibv_alloc_pd", strerror(errno));
 	measure_release(pd, argv[1]);
 	measure_many(pd, argv[1]);
 	ibv_dealloc_pd(pd);

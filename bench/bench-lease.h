@@ -9,8 +9,6 @@
 
 #include <infiniband/verbs.h>
 
-void die(const char *what, const char *why) __attribute__((noreturn));
-
 /*
  * A process that opens leased files for writing and closes them again. To be
  * started before there is a lease: it must not share an open file.

@@ -20,6 +20,7 @@
 #include <pinreg/prepare.h>
 
 #include "bench.h"
+#include "fail.h"
 
 #define ROUNDS 9
 #define BLOCK ((size_t)1 << 20) /* of a pwrite */
@@ -31,12 +32,6 @@ struct bench {
 	unsigned char *memory; /* of the written one */
 	unsigned char *zeros;
 };
-
-static void die(const char *what, const char *why)
-{
-	fprintf(stderr, "bench-prepare: %s: %s\n", what, why);
-	exit(EXIT_FAILURE);
-}
 
 static double since(uint64_t start)
 {

@@ -19,6 +19,7 @@
 
 #include "bench.h"
 #include "device.h"
+#include "fail.h"
 
 #define ACCESS (IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ)
 
@@ -31,12 +32,6 @@ struct bench {
 	struct ibv_pd *pd;
 	struct pinreg_domain *domain;
 };
-
-static void die(const char *what, const char *why)
-{
-	fprintf(stderr, "bench-register: %s: %s\n", what, why);
-	exit(EXIT_FAILURE);
-}
 
 static void *map(size_t length)
 {

@@ -25,23 +25,11 @@
 #include "bench-lease.h"
 #include "bench.h"
 #include "device.h"
+#include "fail.h"
 #include "loop.h"
 
 #define ROUNDS 51
 #define STORE (64u << 10)
-
-void die(const char *what, const char *why)
-{
-	fprintf(stderr, "bench-windows: %s: %s\n", what, why);
-	exit(EXIT_FAILURE);
-}
-
-static void refused(const char *what, const struct pinreg_why *why)
-{
-	char sentence[512];
-	pinreg_why_describe(why, sentence, sizeof(sentence));
-	die(what, sentence);
-}
 
 static void check(const char *what, int status)
 {

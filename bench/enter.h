@@ -21,6 +21,7 @@
 #include <pinreg/pinreg.h>
 
 #include "bench.h"
+#include "fail.h"
 
 #define ROUNDS 15
 #define PAIRS 1000000u
@@ -28,12 +29,6 @@
 
 static struct pinreg_region *region;
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-
-static inline void die(const char *what, const char *why)
-{
-	fprintf(stderr, "bench-enter: %s: %s\n", what, why);
-	exit(EXIT_FAILURE);
-}
 
 /* One for each way to do it, without a call between; false where it did not work. */
 static inline bool enter_and_exit(void)

@@ -11,6 +11,7 @@
 
 #include "bench-lease.h"
 #include "bench.h"
+#include "fail.h"
 
 struct breaker {
 	pid_t process;

@@ -13,6 +13,7 @@
 
 #include "bench-lease.h"
 #include "bench.h"
+#include "fail.h"
 
 #define SIGNAL (SIGRTMIN + 1)
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "fail.h"
 
 #define PSN 1
 #define WAIT_NS 10000000000u

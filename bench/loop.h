@@ -9,8 +9,6 @@
 #include <infiniband/verbs.h>
 
 /* What the caller's program does with a failure; it does not return. */
-void die(const char *what, const char *why) __attribute__((noreturn));
-
 struct loop {
 	struct ibv_cq *cq; /* of both */
 	struct ibv_qp *owner;
