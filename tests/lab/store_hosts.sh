@@ -47,7 +47,7 @@ serve() {
 		client_is_there
 		case $((n % 3)) in
 		0) : <"$STORE" ;;
-		1) : >>"$STORE" ;;
+		1) sleep 1.5 >>"$STORE" ;; # a put comes meanwhile, and waits
 		2) perl -e 'truncate($ARGV[0], -s $ARGV[0]) or die "$!\n"' "$STORE" ;;
 		esac
 		served_again "$n"
