@@ -74,8 +74,8 @@ int pinreg_region_register(struct pinreg_domain *domain, void *addr, size_t leng
 /*
  * pinreg_region_deregister -- end the registration. NULL does nothing.
  *
- * Return: 0, -EBUSY while windows of it are open, or the -errno of the kernel;
- * the region then stays valid and the caller's.
+ * Return: 0, -EBUSY while windows of it are open, -EINVAL for a cache's region, or the
+ * -errno of the kernel; the region then stays valid and the caller's.
  * Thread: once, with no other call on the region under way. Since: 0.1
  */
 int pinreg_region_deregister(struct pinreg_region *region);

@@ -33,17 +33,17 @@ static unsigned int remote_access(unsigned int access)
 static int describe_place(const struct pinreg_region *region, unsigned int access,
 			  struct pinreg_descriptor *out)
 {
-	const struct pinreg_plan *plan = &region->decision.plan;
-	if (pinreg_device_inherited(region->device))
+	const struct pinreg_plan *plan = &region->facts->decision.plan;
+	if (pinreg_device_inherited(region->facts->device))
 		return -EPERM;
 	*out = (struct pinreg_descriptor){
 		.size = sizeof(*out),
 		.method = plan->method,
 		.granularity = plan->granularity,
 		.access = remote_access(access),
-		.id = region->id,
-		.addr = pinreg_region_iova(region),
-		.length = plan->length,
+		.id = pinreg_region_id(region),
+		.addr = region->addr,
+		.length = region->length,
 		.mtu = plan->method == PINREG_METHOD_ODP ? plan->why.mtu : 0,
 	};
 	return out->access ? 0 : -EACCES;
@@ -65,7 +65,7 @@ int pinreg_region_describe(struct pinreg_region *region, struct pinreg_descripto
 	struct pinreg_descriptor it;
 	if (!region || pinreg_info_check(out, offsetof(struct pinreg_descriptor, mtu)))
 		return -EINVAL;
-	int status = describe_place(region, region->decision.plan.access, &it);
+	int status = describe_place(region, region->facts->decision.plan.access, &it);
 	if (!status)
 		status = pinreg_region_keys(region, &keys);
 	if (!status)
@@ -79,7 +79,7 @@ int pinreg_window_describe(struct pinreg_window *window, struct pinreg_descripto
 	struct pinreg_descriptor it;
 	if (!window || pinreg_info_check(out, offsetof(struct pinreg_descriptor, mtu)))
 		return -EINVAL;
-	int status = describe_place(window->region, window->access, &it);
+	int status = describe_place(&window->region->core, window->access, &it);
 	if (!status)
 		status = pinreg_window_keys(window, &keys);
 	if (!status)
@@ -100,11 +100,11 @@ int pinreg_region_export_revoked(struct pinreg_region *region, uint64_t generati
 	struct pinreg_descriptor it;
 	if (!region)
 		return -EINVAL;
-	const struct pinreg_decision *decision = &region->decision;
+	const struct pinreg_decision *decision = &region->facts->decision;
 	int status = describe_place(region, decision->plan.access | decision->window_access, &it);
 	if (status)
 		return status;
-	if (generation > pinreg_set_generation(region->set))
+	if (generation > pinreg_set_generation(region->facts->set))
 		return -EINVAL;
 	it.generation = generation;
 	it.flags = PINREG_DESCRIPTOR_REVOKED | (gone ? PINREG_DESCRIPTOR_GONE : 0);

@@ -106,7 +106,7 @@ static int tell_live(struct pinreg_subscription *it)
 
 static int tell_first(struct pinreg_subscription *it)
 {
-	struct pinreg_region_set *set = it->region->set;
+	struct pinreg_region_set *set = it->region->facts->set;
 	/* before the look: if the file comes back after it, its keys are not of this one */
 	uint64_t generation = pinreg_set_generation(set);
 	int status = tell_live(it);
@@ -209,7 +209,7 @@ int pinreg_renewal_event(struct pinreg_renewal *renewal, const struct pinreg_eve
 		return -EPERM;
 	pthread_mutex_lock(&renewal->lock);
 	for (struct pinreg_subscription *it = renewal->first; it && known.file; it = it->next) {
-		if (it->status || it->region->set->file != known.file)
+		if (it->status || it->region->facts->set->file != known.file)
 			continue;
 		tell_event(it, &known);
 		ended += it->status != 0;

@@ -55,17 +55,18 @@ static int plan_dmabuf(struct pinreg_device *device, uint64_t offset, uint64_t l
 	return pinreg_why_set(&plan->why, PINREG_REASON_DMABUF_MEMORY, 0);
 }
 
-int pinreg_region_plan_dmabuf(struct pinreg_region *region, int fd, uint64_t offset,
+int pinreg_region_plan_dmabuf(struct pinreg_whole_region *region, int fd, uint64_t offset,
 			      uint64_t length, const struct pinreg_region_opts *opts)
 {
-	int status = plan_dmabuf(region->device, offset, length, opts, &region->decision);
+	int status = plan_dmabuf(region->own.device, offset, length, opts, &region->own.decision);
 	if (status)
 		return status;
 	/* our own: it is needed again after a fence */
-	int own = region->device->sys->descriptor_copy(fd);
+	int own = region->own.device->sys->descriptor_copy(fd);
 	if (own < 0) {
-		region->decision.plan.method = PINREG_METHOD_REFUSE;
-		return pinreg_why_call(&region->decision.plan.why, PINREG_REASON_VERBS, "dup", own);
+		region->own.decision.plan.method = PINREG_METHOD_REFUSE;
+		return pinreg_why_call(&region->own.decision.plan.why, PINREG_REASON_VERBS, "dup",
+				       own);
 	}
 	region->dmabuf = own;
 	return 0;

@@ -13,7 +13,7 @@
  * caller sleeps longer than his time: then he is inside of what came back. 0,
  * -EAGAIN where it is shut, -ESTALE where the region has no keys.
  */
-static int read_inside(const struct pinreg_region *region, struct pinreg_keys *out)
+static int read_inside(const struct pinreg_whole_region *region, struct pinreg_keys *out)
 {
 	struct pinreg_keys now;
 	uint64_t gate, generation;
@@ -21,9 +21,9 @@ static int read_inside(const struct pinreg_region *region, struct pinreg_keys *o
 		gate = pinreg_inside_gate(region->inside);
 		if (pinreg_inside_is_shut(gate))
 			return -EAGAIN;
-		generation = atomic_load(&region->generation);
+		generation = atomic_load(&region->core.generation);
 		if (out)
-			now = pinreg_region_published(region);
+			now = pinreg_region_published(&region->core);
 	} while (pinreg_inside_gate(region->inside) != gate);
 	if (!generation)
 		return -ESTALE;
@@ -32,18 +32,19 @@ static int read_inside(const struct pinreg_region *region, struct pinreg_keys *o
 	return 0;
 }
 
-static void leave(struct pinreg_region *region)
+static void leave(struct pinreg_whole_region *region)
 {
+	const struct pinreg_region_set *set = region->own.set;
 	if (pinreg_inside_leave(region->inside))
-		region->set->wake(region->set->file);
+		set->wake(set->file);
 }
 
-static int refused(struct pinreg_region *region)
+static int refused(struct pinreg_whole_region *region)
 {
-	return pinreg_set_is_lost(region->set) ? -ESTALE : -EAGAIN;
+	return pinreg_set_is_lost(region->own.set) ? -ESTALE : -EAGAIN;
 }
 
-static int enter_leased(struct pinreg_region *region, struct pinreg_keys *out)
+static int enter_leased(struct pinreg_whole_region *region, struct pinreg_keys *out)
 {
 	/* first, or who tries again and again would wake the watcher each time */
 	if (pinreg_inside_is_shut(pinreg_inside_gate(region->inside)))
@@ -58,8 +59,9 @@ static int enter_leased(struct pinreg_region *region, struct pinreg_keys *out)
 
 static int enter_into(struct pinreg_region *region, struct pinreg_keys *out)
 {
-	if (region->inside)
-		return enter_leased(region, out);
+	struct pinreg_whole_region *whole = pinreg_region_whole(region);
+	if (whole && whole->inside)
+		return enter_leased(whole, out);
 	if (out)
 		*out = pinreg_region_published(region);
 	return 0;
@@ -69,7 +71,7 @@ int pinreg_region_enter(struct pinreg_region *region, struct pinreg_keys *keys)
 {
 	if (!region)
 		return -EINVAL;
-	if (pinreg_device_inherited(region->device))
+	if (pinreg_device_inherited(region->facts->device))
 		return -EPERM;
 	if (!keys || keys->size == sizeof(*keys))
 		return enter_into(region, keys);
@@ -85,6 +87,7 @@ int pinreg_region_enter(struct pinreg_region *region, struct pinreg_keys *keys)
 
 void pinreg_region_exit(struct pinreg_region *region)
 {
-	if (region && region->inside && !pinreg_device_inherited(region->device))
-		leave(region);
+	struct pinreg_whole_region *whole = region ? pinreg_region_whole(region) : NULL;
+	if (whole && whole->inside && !pinreg_device_inherited(whole->own.device))
+		leave(whole);
 }

@@ -159,7 +159,7 @@ int pinreg_set_fence(struct pinreg_region_set *set)
 	int status = 0;
 	pthread_mutex_lock(&set->lock);
 	enter_state(set, PINREG_SET_FENCED);
-	for (struct pinreg_region *region = set->first; region; region = region->next) {
+	for (struct pinreg_whole_region *region = set->first; region; region = region->next) {
 		int one = pinreg_region_revoke(region);
 		if (one && !status)
 			status = one;
@@ -177,16 +177,16 @@ void pinreg_set_limit(struct pinreg_region_set *set, uint64_t end)
 	pthread_mutex_unlock(&set->lock);
 }
 
-static bool reaches_behind(const struct pinreg_region *region, uint64_t end)
+static bool reaches_behind(const struct pinreg_whole_region *region, uint64_t end)
 {
-	const struct pinreg_plan *plan = &region->decision.plan;
+	const struct pinreg_plan *plan = &region->own.decision.plan;
 	return plan->addr + plan->length > end;
 }
 
-static struct pinreg_region *take_unregistered(struct pinreg_region_set *set)
+static struct pinreg_whole_region *take_unregistered(struct pinreg_region_set *set)
 {
 	pthread_mutex_lock(&set->lock);
-	struct pinreg_region *region = set->first;
+	struct pinreg_whole_region *region = set->first;
 	while (region && (pinreg_region_is_live(region) || reaches_behind(region, set->end)))
 		region = region->next;
 	set->restoring = region;
@@ -197,15 +197,15 @@ static struct pinreg_region *take_unregistered(struct pinreg_region_set *set)
 int pinreg_set_restore_one(struct pinreg_region_set *set, const struct pinreg_stop *stop,
 			   struct pinreg_why *why)
 {
-	struct pinreg_region *region = take_unregistered(set);
+	struct pinreg_whole_region *region = take_unregistered(set);
 	if (!region)
 		return 0;
 	/* nobody else changes it while it is fenced and this one restores it */
-	struct ibv_mr *mr = region->mr;
+	struct ibv_mr *mr = region->core.mr;
 	int status = mr ? pinreg_region_refill(region, stop, why)
 			: pinreg_region_attach(region, stop, &mr, why);
 	pthread_mutex_lock(&set->lock);
-	region->mr = mr;
+	region->core.mr = mr;
 	region->stale = mr && status;
 	set->restoring = NULL;
 	pthread_cond_broadcast(&set->changed);
@@ -217,7 +217,7 @@ void pinreg_set_open(struct pinreg_region_set *set)
 {
 	pthread_mutex_lock(&set->lock);
 	set->generation++;
-	for (struct pinreg_region *region = set->first; region; region = region->next)
+	for (struct pinreg_whole_region *region = set->first; region; region = region->next)
 		pinreg_region_publish(region);
 	enter_state(set, PINREG_SET_LIVE);
 	pthread_mutex_unlock(&set->lock);

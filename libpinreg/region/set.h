@@ -17,7 +17,7 @@
 
 struct pinreg_file;
 struct pinreg_inside;
-struct pinreg_region;
+struct pinreg_whole_region;
 
 typedef void pinreg_set_wake_function(struct pinreg_file *file);
 
@@ -49,9 +49,9 @@ struct pinreg_region_set {
 	unsigned int users;
 	enum pinreg_set_state state;
 	uint64_t generation; /* 1 at first */
-	size_t count;
-	struct pinreg_region *first;
-	struct pinreg_region *restoring;
+	size_t count;	     /* of regions; those of a cache are in no list */
+	struct pinreg_whole_region *first;
+	struct pinreg_whole_region *restoring;
 	uint64_t end;		      /* address; what reaches behind it is not registered again */
 	struct pinreg_inside *inside; /* from the first region on; NULL where it never is fenced */
 	/* constant */

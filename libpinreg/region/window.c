@@ -11,7 +11,7 @@
 /* under set->lock */
 static int end_key(struct pinreg_window *window)
 {
-	struct pinreg_device *device = window->region->device;
+	struct pinreg_device *device = window->region->own.device;
 	int status = window->mw ? device->sys->window_end(window->mw) : 0;
 	/* the kernel has ended it with the device; a breaker must not wait for ever */
 	if (pinreg_device_gone(device, status))
@@ -21,12 +21,12 @@ static int end_key(struct pinreg_window *window)
 	return status;
 }
 
-int pinreg_region_revoke(struct pinreg_region *region)
+int pinreg_region_revoke(struct pinreg_whole_region *region)
 {
 	int status = 0;
-	if (!region->decision.window_access)
-		return region->mr ? pinreg_region_detach(region) : 0;
-	region->stale = region->mr;
+	if (!region->own.decision.window_access)
+		return region->core.mr ? pinreg_region_detach(&region->core) : 0;
+	region->stale = region->core.mr;
 	for (struct pinreg_window *window = region->windows; window; window = window->next) {
 		int one = end_key(window);
 		if (one && !status)
@@ -38,31 +38,31 @@ int pinreg_region_revoke(struct pinreg_region *region)
 /* It was made while the region is held: a fence that comes now finds it. */
 static void link_to_region(struct pinreg_window *window)
 {
-	struct pinreg_region *region = window->region;
-	pthread_mutex_lock(&region->set->lock);
-	window->generation = region->set->generation;
+	struct pinreg_whole_region *region = window->region;
+	pthread_mutex_lock(&region->own.set->lock);
+	window->generation = region->own.set->generation;
 	window->next = region->windows;
 	window->link = &region->windows;
 	if (window->next)
 		window->next->link = &window->next;
 	region->windows = window;
-	pthread_mutex_unlock(&region->set->lock);
+	pthread_mutex_unlock(&region->own.set->lock);
 }
 
 /* ASSUMPTIONS: inside of the set. */
 static int make_and_bind(struct pinreg_window *window, struct ibv_qp *qp, uint64_t wr_id)
 {
-	struct pinreg_region *region = window->region;
-	const struct pinreg_sys *sys = region->device->sys;
+	struct pinreg_whole_region *region = window->region;
+	const struct pinreg_sys *sys = region->own.device->sys;
 	struct ibv_mw_bind_info info = {
-		.mr = region->mr,
-		.addr = region->addr,
-		.length = region->decision.plan.length,
+		.mr = region->core.mr,
+		.addr = region->core.addr,
+		.length = region->core.length,
 		.mw_access_flags = window->access,
 	};
-	if (!atomic_load(&region->generation))
+	if (!atomic_load(&region->core.generation))
 		return -ESTALE;
-	int status = sys->window_make(region->device->pd, &window->mw);
+	int status = sys->window_make(region->own.device->pd, &window->mw);
 	if (status)
 		return status;
 	status = sys->window_bind(window->mw, qp, wr_id, &info, &window->rkey);
@@ -76,7 +76,7 @@ static int make_and_bind(struct pinreg_window *window, struct ibv_qp *qp, uint64
 /* Who binds is counted as who registers: a fence is not done before he has left. */
 static int bind_inside(struct pinreg_window *window, struct ibv_qp *qp, uint64_t wr_id)
 {
-	struct pinreg_region_set *set = window->region->set;
+	struct pinreg_region_set *set = window->region->own.set;
 	int status = pinreg_set_enter_to_add(set);
 	if (status)
 		return status;
@@ -91,9 +91,10 @@ int pinreg_window_bind(struct pinreg_region *region, struct ibv_qp *qp,
 	struct pinreg_window_opts known;
 	if (!region || !qp || !out || pinreg_opts_read(opts, &known, sizeof(known)))
 		return -EINVAL;
-	if (pinreg_device_inherited(region->device))
+	if (pinreg_device_inherited(region->facts->device))
 		return -EPERM;
-	unsigned int rights = region->decision.window_access;
+	/* a moved one has none */
+	unsigned int rights = region->facts->decision.window_access;
 	if (!rights)
 		return -EINVAL;
 	if (known.access & ~rights)
@@ -101,7 +102,7 @@ int pinreg_window_bind(struct pinreg_region *region, struct ibv_qp *qp,
 	struct pinreg_window *window = calloc(1, sizeof(*window));
 	if (!window)
 		return -ENOMEM;
-	window->region = region;
+	window->region = pinreg_region_whole(region);
 	window->access = known.access ? known.access : rights;
 	int status = bind_inside(window, qp, known.wr_id);
 	if (status) {
@@ -116,19 +117,19 @@ int pinreg_window_keys(struct pinreg_window *window, struct pinreg_keys *out)
 {
 	if (!window || pinreg_info_check(out, offsetof(struct pinreg_keys, generation)))
 		return -EINVAL;
-	struct pinreg_region *region = window->region;
-	if (pinreg_device_inherited(region->device))
+	struct pinreg_whole_region *region = window->region;
+	if (pinreg_device_inherited(region->own.device))
 		return -EPERM;
 	struct pinreg_keys keys = {
 		.size = sizeof(keys),
 		.rkey = window->rkey,
-		.addr = region->addr,
-		.length = region->decision.plan.length,
+		.addr = region->core.addr,
+		.length = region->core.length,
 		.generation = window->generation,
 	};
-	pthread_mutex_lock(&region->set->lock);
+	pthread_mutex_lock(&region->own.set->lock);
 	bool alive = window->mw;
-	pthread_mutex_unlock(&region->set->lock);
+	pthread_mutex_unlock(&region->own.set->lock);
 	if (!alive)
 		return -ESTALE;
 	pinreg_info_write(out, &keys, sizeof(keys));
@@ -139,17 +140,17 @@ int pinreg_window_close(struct pinreg_window *window)
 {
 	if (!window)
 		return 0;
-	struct pinreg_region *region = window->region;
-	if (pinreg_device_inherited(region->device))
+	struct pinreg_whole_region *region = window->region;
+	if (pinreg_device_inherited(region->own.device))
 		return -EPERM;
-	pthread_mutex_lock(&region->set->lock);
+	pthread_mutex_lock(&region->own.set->lock);
 	int status = end_key(window);
 	if (!status) {
 		*window->link = window->next;
 		if (window->next)
 			window->next->link = window->link;
 	}
-	pthread_mutex_unlock(&region->set->lock);
+	pthread_mutex_unlock(&region->own.set->lock);
 	if (!status)
 		free(window);
 	return status;

@@ -12,7 +12,7 @@
 
 struct pinreg_window {
 	/* constant */
-	struct pinreg_region *region;
+	struct pinreg_whole_region *region;
 	unsigned int access;
 	uint32_t rkey;
 	uint64_t generation;

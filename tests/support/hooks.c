@@ -86,6 +86,7 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	HOOK(file_allocate);
 	HOOK(file_extents);
 	HOOK(persist_range);
+	HOOK(sync_mapping);
 	HOOK(populate);
 	HOOK(memlock);
 	HOOK(device_watch_open);
