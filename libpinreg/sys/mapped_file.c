@@ -202,6 +202,7 @@ static void look_at_internal(const struct pinreg_mapping *mapping,
 		      look_by_descriptor(mapping, DESCRIPTORS_FOR_A_SIZE, &file));
 	*out = (struct pinreg_mapped_file){
 		.found = true,
+		.internal = true,
 		.hugetlb = mount->hugetlb,
 		.shmem = !mount->hugetlb,
 		/* MAP_HUGETLB without a file; a memfd's name begins otherwise */

@@ -52,6 +52,7 @@ struct pinreg_mapped_file {
 	bool devdax;		/* one of the dax subsystem */
 	bool secret;		/* memfd_secret */
 	bool anonymous;		/* a file in name only: nobody else can map it */
+	bool internal;		/* on a mount of the kernel's own: it never had a path */
 	unsigned int page_size; /* of hugetlb and devdax; 0: that of the mapping is right */
 	bool sized;		/* the size is known */
 	uint64_t size;		/* bytes */

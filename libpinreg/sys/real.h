@@ -116,6 +116,12 @@ int pinreg_real_device_watch_next(struct pinreg_device_watch *watch,
 void pinreg_real_device_watch_close(struct pinreg_device_watch *watch);
 int pinreg_real_wait(int event, int inotify, int signal, int device, int timeout_ms,
 		     struct pinreg_wakeup *out);
+int pinreg_real_unmaps_open(const char **step);
+int pinreg_real_unmaps_watch(int fd, uint64_t addr, uint64_t length);
+int pinreg_real_unmaps_unwatch(int fd, uint64_t addr, uint64_t length);
+int pinreg_real_unmaps_next(int fd, struct pinreg_unmap *out, unsigned int room);
+int pinreg_real_unmaps_pending(int fd);
+int pinreg_real_unmaps_wait(int fd, int event, bool *message, bool *raised);
 pid_t pinreg_real_thread_id(void);
 uint64_t pinreg_real_now_ns(void);
 

@@ -101,6 +101,13 @@ struct pinreg_signals {
 	int overflow;
 };
 
+/* Memory whose pages are gone, or (later) go as soon as the message is read. */
+struct pinreg_unmap {
+	uint64_t addr;
+	uint64_t length;
+	bool later;
+};
+
 struct pinreg_sys {
 	/* verbs */
 	int (*device_query)(struct ibv_context *context, struct ibv_device_attr_ex *out);
@@ -268,6 +275,26 @@ struct pinreg_sys {
 	/* device may be -1 */
 	int (*wait)(int event, int inotify, int signal, int device, int timeout_ms,
 		    struct pinreg_wakeup *out);
+
+	/*
+	 * Hearing of memory that is unmapped, moved or emptied: unmaps.c. Of what is watched
+	 * a message comes, and until it is read the thread that does so is stopped.
+	 * open: a descriptor; *step: the call that failed
+	 */
+	int (*unmaps_open)(const char **step);
+	/*
+	 * Whole pages; -EBUSY: some belong to another userfaultfd. To unwatch asks nobody
+	 * whose they are: before Linux 6.17 another's end too
+	 */
+	int (*unmaps_watch)(int fd, uint64_t addr, uint64_t length);
+	int (*unmaps_unwatch)(int fd, uint64_t addr, uint64_t length);
+	/* a count, 0: none; what is moved is two, room at least 2 */
+	int (*unmaps_next)(int fd, struct pinreg_unmap *out, unsigned int room);
+	/* 1: of something that has begun the message is not read yet; 0; -errno */
+	int (*unmaps_pending)(int fd);
+	/* until there is a message or event is raised; fd -1: for event only */
+	int (*unmaps_wait)(int fd, int event, bool *message, bool *raised);
+
 	pid_t (*thread_id)(void);
 	uint64_t (*now_ns)(void); /* CLOCK_MONOTONIC */
 };

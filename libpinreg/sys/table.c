@@ -98,6 +98,12 @@ const struct pinreg_sys pinreg_sys_real = {
 	.device_watch_next = pinreg_real_device_watch_next,
 	.device_watch_close = pinreg_real_device_watch_close,
 	.wait = pinreg_real_wait,
+	.unmaps_open = pinreg_real_unmaps_open,
+	.unmaps_watch = pinreg_real_unmaps_watch,
+	.unmaps_unwatch = pinreg_real_unmaps_unwatch,
+	.unmaps_next = pinreg_real_unmaps_next,
+	.unmaps_pending = pinreg_real_unmaps_pending,
+	.unmaps_wait = pinreg_real_unmaps_wait,
 	.thread_id = pinreg_real_thread_id,
 	.now_ns = pinreg_real_now_ns,
 };
