@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * heard.c -- which memory does not change without the monitor hearing of it.
+ *
+ * The kinds of plan/backing.h are not enough: shared memory is one kind there, and what
+ * counts here is whether anybody else can have a handle to it. The kernel gives memory that
+ * has none a name that no descriptor's file has.
+ */
+#include "cache/heard.h"
+
+#include <string.h>
+
+static bool begins(const char *name, const char *with)
+{
+	return !strncmp(name, with, strlen(with));
+}
+
+static bool is_deleted(const char *name, const char *as)
+{
+	size_t length = strlen(as);
+	return begins(name, as) && !strcmp(name + length, " (deleted)");
+}
+
+/* Without a file: a name in brackets is the kernel's, with a few exceptions. */
+static bool is_anonymous(const char *name)
+{
+	return !name[0] || !strcmp(name, "[heap]") || begins(name, "[stack") ||
+	       begins(name, "[anon:");
+}
+
+/* On one of the kernel's own mounts, where a name is what the kernel makes it. */
+static bool has_no_handle(const struct pinreg_mapping *mapping)
+{
+	return is_deleted(mapping->name, "/dev/zero") ||
+	       is_deleted(mapping->name, "/anon_hugepage") || begins(mapping->name, "[anon_shmem:");
+}
+
+static bool is_heard_of(const struct pinreg_sys *sys, const struct pinreg_mapping *mapping,
+			uint64_t addr, bool keep_files)
+{
+	struct pinreg_mapped_file file;
+	if (!pinreg_mapping_has_file(mapping))
+		return is_anonymous(mapping->name);
+	if (begins(mapping->name, "/SYSV"))
+		return false;
+	if (!mapping->shared && sys->program_data && sys->program_data(addr))
+		return true;
+	sys->mapped_file(mapping, &file);
+	if (file.anonymous && !mapping->shared)
+		return true;
+	if (!file.found || file.device || file.secret)
+		return false;
+	return keep_files || (file.internal && has_no_handle(mapping));
+}
+
+bool pinreg_heard_of(const struct pinreg_sys *sys, uint64_t addr, uint64_t length, bool keep_files)
+{
+	struct pinreg_maps maps;
+	struct pinreg_mapping mapping;
+	uint64_t end = addr + length;
+	if (sys->maps_begin(&maps))
+		return false;
+	bool heard = true;
+	while (heard && addr < end) {
+		heard = !sys->maps_find(&maps, addr, &mapping) && mapping.start <= addr &&
+			is_heard_of(sys, &mapping, addr, keep_files);
+		addr = mapping.end;
+	}
+	sys->maps_end(&maps);
+	return heard;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * heard.h -- which memory does not change without the monitor hearing of it.
+ */
+#ifndef PINREG_CACHE_HEARD_H
+#define PINREG_CACHE_HEARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sys/sys.h"
+
+/*
+ * May a pinned region of the range be kept, if the monitor watches it? All of it must be
+ * private anonymous memory, variables of the program, huge pages without a file, or
+ * anonymous memory that is shared with children; with keep_files, which says that nobody
+ * truncates or punches them, also files, and shared memory that has a name or a
+ * descriptor. Never System V segments: shmdt() sends no message.
+ * Looks at the memory map, so not under a lock. Where it cannot: no.
+ */
+bool pinreg_heard_of(const struct pinreg_sys *sys, uint64_t addr, uint64_t length, bool keep_files);
+
+#endif
