@@ -15,7 +15,7 @@
 
 #include "domain.h"
 #include "support/fake_device.h"
-#include "support/host.h"
+#include "support/hooks.h"
 #include "support/test.h"
 
 #define PAGES 16u
@@ -110,13 +110,16 @@ static void register__while_waiting_for_a_shorter_file(void **state)
 	struct pinreg_why why;
 	make_file();
 	struct pinreg_file *file = open_with(domain, &cache_ok);
-	int writer = host_start("exec 9>>'%s'; truncate -s 4096 '%s'; sleep 1", path, path);
+	int writer = host_stay("exec 9>>'%s'; truncate -s 4096 '%s'", path, path);
 	host_expect(domain, PINREG_EVENT_BREAK, &event);
 	host_expect(domain, PINREG_EVENT_FENCED, &event);
-	struct timespec pause = { .tv_nsec = 300000000 };
-	nanosleep(&pause, NULL);
+	struct stat now = { .st_size = LENGTH };
+	while (now.st_size != 4096) {
+		hooks_nap(1);
+		test_ok(stat(path, &now));
+	}
 	int status = pinreg_file_register(file, 0, 0, NULL, &why, &region);
-	host_wait(writer);
+	assert_int_equal(host_let_go(writer), 0);
 	assert_int_equal(status, -EAGAIN);
 }
 

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "support/asleep.h"
 #include "support/hooks.h"
 #include "support/test.h"
 
@@ -22,18 +23,10 @@ static struct {
 	struct pinreg_domain *domain;
 	struct pinreg_file *file;
 	struct pinreg_region *region;
-	_Atomic(unsigned int) sleeps;	    /* of the watcher */
 	_Atomic(unsigned int) registered;   /* so often */
 	_Atomic(uint32_t) rkey[BREAKS + 2]; /* of each generation */
 	_Atomic(unsigned int) dead;	    /* the last generation whose key is */
 } seen;
-
-static int wait_counted(int event, int inotify, int signal, int device, int timeout_ms,
-			struct pinreg_wakeup *out)
-{
-	seen.sleeps++;
-	return pinreg_sys_real.wait(event, inotify, signal, device, timeout_ms, out);
-}
 
 static int register_noted(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova,
 			  unsigned int access, struct ibv_mr **out)
@@ -60,7 +53,7 @@ static unsigned int many_cpus(void)
 static void open_scene(unsigned int quiesce_ms)
 {
 	hooks = (struct pinreg_sys){
-		.wait = wait_counted,
+		.wait = asleep_wait,
 		.mr_register = register_noted,
 		.mr_deregister = deregister_noted,
 		.cpus_online = many_cpus,
@@ -157,15 +150,15 @@ static void enter__refused_from_break_to_restored(void **state)
 	struct pinreg_keys keys = { .size = sizeof(keys) };
 	struct pinreg_event event;
 	open_scene(LONG_MS);
-	int writer = host_start("exec 9>>'%s'; sleep 0.3", hooks_a);
+	int writer = host_stay("exec 9>>'%s'", hooks_a);
 	host_expect(seen.domain, PINREG_EVENT_BREAK, &event);
 	assert_int_equal(pinreg_region_enter(seen.region, NULL), -EAGAIN);
 	test_ok(pinreg_region_keys(seen.region, &keys)); /* they work still */
 	test_ok(pinreg_file_ack(seen.file, event.generation));
 	host_expect(seen.domain, PINREG_EVENT_FENCED, &event);
 	assert_int_equal(pinreg_region_enter(seen.region, &inside), -EAGAIN);
+	assert_int_equal(host_let_go(writer), 0);
 	host_expect(seen.domain, PINREG_EVENT_RESTORED, &event);
-	host_wait(writer);
 	test_ok(pinreg_region_enter(seen.region, &inside));
 	assert_int_equal(inside.generation, 2);
 	assert_int_not_equal(inside.rkey, keys.rkey);
@@ -198,10 +191,9 @@ static void fence__waits_for_those_inside(void **state)
 	test_ok(pinreg_region_enter(seen.region, NULL));
 	want_file(&event);
 	test_ok(pinreg_file_ack(seen.file, event.generation));
-	hooks_nap(100);
-	unsigned int before = seen.sleeps;
-	hooks_nap(300);
-	assert_int_equal(seen.sleeps, before); /* nobody asks again and again */
+	unsigned int before = asleep_settle();
+	hooks_nap(400);
+	assert_int_equal(asleep_count(), before); /* nobody asks again and again */
 	assert_int_equal(fake_device_regions(), 1);
 	uint64_t left_ms = now_ms();
 	pinreg_region_exit(seen.region);
@@ -212,23 +204,25 @@ static void fence__waits_for_those_inside(void **state)
 	close_scene();
 }
 
+#define DEADLINE_MS 2000
+
 static void fence__waits_no_longer_than_the_deadline(void **state)
 {
 	(void)state;
 	struct pinreg_event event;
-	open_scene(200);
+	open_scene(DEADLINE_MS);
 	test_ok(pinreg_region_enter(seen.region, NULL));
 	want_file(&event);
 	test_ok(pinreg_file_ack(seen.file, event.generation));
 	host_expect(seen.domain, PINREG_EVENT_FENCED, &event);
-	assert_true(event.held_up_ns >= UINT64_C(200000000));
+	assert_true(event.held_up_ns >= UINT64_C(1000000) * DEADLINE_MS);
 	host_expect(seen.domain, PINREG_EVENT_RESTORED, &event);
 	/* he comes out at last, and counts no more */
 	pinreg_region_exit(seen.region);
 	want_file(&event);
 	test_ok(pinreg_file_ack(seen.file, event.generation));
 	host_expect(seen.domain, PINREG_EVENT_FENCED, &event);
-	assert_true(event.held_up_ns < UINT64_C(150000000));
+	assert_true(event.held_up_ns < UINT64_C(1000000) * DEADLINE_MS / 4 * 3);
 	host_expect(seen.domain, PINREG_EVENT_RESTORED, &event);
 	close_scene();
 }
@@ -256,7 +250,7 @@ static void exit__on_another_thread(void **state)
 	exit_elsewhere(); /* 2 - 1, in two shards */
 	want_file(&event);
 	test_ok(pinreg_file_ack(seen.file, event.generation));
-	hooks_nap(100);
+	asleep_settle();
 	assert_int_equal(fake_device_regions(), 1);
 	exit_elsewhere();
 	expect_return(&event);
@@ -270,12 +264,11 @@ static void enter__refused_wakes_nobody(void **state)
 	open_scene(LONG_MS);
 	test_ok(pinreg_region_enter(seen.region, NULL));
 	want_file(&event);
-	hooks_nap(100);
-	unsigned int before = seen.sleeps;
+	unsigned int before = asleep_settle();
 	for (unsigned int i = 0; i < 1000; i++)
 		assert_int_equal(pinreg_region_enter(seen.region, NULL), -EAGAIN);
 	hooks_nap(50);
-	assert_int_equal(seen.sleeps, before);
+	assert_int_equal(asleep_count(), before);
 	test_ok(pinreg_file_ack(seen.file, event.generation));
 	pinreg_region_exit(seen.region);
 	expect_return(&event);

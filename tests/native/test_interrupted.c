@@ -106,7 +106,7 @@ static void interrupted__every_call(void **state)
 static void *wait_for_signals(void *context)
 {
 	static const struct timespec a_moment = { .tv_nsec = 20000000 };
-	unsigned int *taken = context;
+	_Atomic(unsigned int) *taken = context;
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGRTMIN + 1);
@@ -131,7 +131,8 @@ static void interrupted__while_leases_are_broken(void **state)
 	struct itimerval often = { { 0, 1000 }, { 0, 1000 } }, never = { 0 };
 	struct pinreg_event event;
 	struct signalfd_siginfo info;
-	unsigned int waited = 0, read_of_them = 0;
+	_Atomic(unsigned int) waited = 0;
+	unsigned int read_of_them = 0;
 	sigset_t set;
 	pthread_t waiter;
 	struct pest pest;
@@ -175,7 +176,8 @@ static void interrupted__while_leases_are_broken(void **state)
 		read_of_them += read(fd, &info, sizeof(info)) == sizeof(info);
 	}
 	setitimer(ITIMER_REAL, &never, NULL);
-	hooks_nap(100);
+	while (waited < BREAKS)
+		hooks_nap(1);
 	pest_end(&pest);
 	pthread_join(waiter, NULL);
 	assert_int_equal(waited, BREAKS);

@@ -21,14 +21,12 @@ static struct pinreg_file *file;
 static struct pinreg_region *region;
 static volatile unsigned char *memory;
 static struct pinreg_event event;
-static char gate[300]; /* the other stays until this is there */
 
 static void start(void)
 {
 	struct pinreg_file_info info = { .size = sizeof(info) };
 	domain = hooks_domain(1);
 	hooks_files();
-	snprintf(gate, sizeof(gate), "%s-gate", hooks_a);
 	file = hooks_open(domain, hooks_a);
 	region = hooks_register(file);
 	test_ok(pinreg_file_query(file, &info));
@@ -45,8 +43,7 @@ static void end(void)
 /* Somebody does that to the file, as descriptor 9, and keeps it open. */
 static int taken_by(const char *command)
 {
-	int other = host_start("exec 9<>'%s'; %s; while [ ! -e '%s' ]; do sleep 0.02; done",
-			       hooks_a, command, gate);
+	int other = host_stay("exec 9<>'%s'; %s", hooks_a, command);
 	host_expect(domain, PINREG_EVENT_BREAK, &event);
 	host_expect(domain, PINREG_EVENT_FENCED, &event);
 	return other;
@@ -54,8 +51,7 @@ static int taken_by(const char *command)
 
 static void let_go(int other)
 {
-	assert_int_equal(host_run("touch '%s'", gate), 0);
-	assert_int_equal(host_wait(other), 0);
+	assert_int_equal(host_let_go(other), 0);
 }
 
 static void store_everywhere(unsigned char value)
@@ -92,7 +88,7 @@ static void late_store__in_a_file_cut_to_nothing(void **state)
 	struct stat look;
 	start();
 	int other = taken_by(": > '/proc/self/fd/9'");
-	for (unsigned int tries = 0; tries < 500; tries++) {
+	for (unsigned int tries = 0; tries < 1500; tries++) {
 		test_ok(stat(hooks_a, &look));
 		if (!look.st_size)
 			break;

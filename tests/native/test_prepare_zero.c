@@ -25,6 +25,8 @@ static struct {
 	atomic_uint foreign;  /* populated by another thread than the caller */
 	atomic_uint allocations, resizes, zeroings, windows;
 	atomic_uint waits_after; /* populated so much: somebody waits; 0: nobody */
+	atomic_bool told;	 /* the caller, that somebody waits */
+	atomic_bool shared;	 /* the caller leaves some of it to others */
 	atomic_bool cpus_asked;
 	char *window;
 	pthread_t caller;
@@ -34,15 +36,13 @@ static int populate(void *addr, uint64_t length, bool write)
 {
 	uint64_t offset = (uint64_t)((char *)addr - seen.window);
 	unsigned long long lowest = seen.lowest;
-	if (!pthread_equal(pthread_self(), seen.caller)) {
-		atomic_fetch_add(&seen.foreign, 1);
-		if (seen.waits_after)
-			hooks_nap(20); /* the caller has to come to ask before they are done */
-	}
-	if (pthread_equal(pthread_self(), seen.caller) && seen.cpus_asked)
-		hooks_nap(1); /* the others shall have something to do */
-	if (seen.waits_after && seen.populated > seen.waits_after)
-		hooks_nap(20); /* the caller, who asks, may be late on a machine that is busy */
+	bool foreign = !pthread_equal(pthread_self(), seen.caller);
+	seen.foreign += foreign;
+	/* only the caller asks, and must come to it before the others are done */
+	while (foreign && seen.waits_after && seen.populated >= seen.waits_after && !seen.told)
+		hooks_nap(1);
+	while (!foreign && seen.shared && !seen.foreign)
+		hooks_nap(1);
 	atomic_fetch_add(&seen.bytes, length);
 	while (offset < lowest && !atomic_compare_exchange_weak(&seen.lowest, &lowest, offset))
 		;
@@ -93,8 +93,10 @@ static int zero(int fd, uint64_t offset, uint64_t length)
 static int lease_get(int fd, int *type)
 {
 	int status = pinreg_sys_real.lease_get(fd, type);
-	if (seen.waits_after && seen.populated >= seen.waits_after)
+	if (seen.waits_after && seen.populated >= seen.waits_after) {
 		*type = F_RDLCK;
+		seen.told = true;
+	}
 	return status;
 }
 
@@ -166,6 +168,7 @@ static void threads__share_the_holes(void **state)
 	const char *path = start();
 	host_file(path, 4);
 	opts.threads = 4;
+	seen.shared = true;
 	assert_int_equal(prepare(path, 4).zeroed, LENGTH - 4 * 4096);
 	assert_int_equal(seen.bytes, LENGTH - 4 * 4096);
 	assert_int_equal(seen.lowest, 4 * 4096);

@@ -212,10 +212,10 @@ static void follow__another_that_is_in_use(void **state)
 	(void)state;
 	start_with(PINREG_REPLACED_FOLLOW);
 	make_other(hooks_b, HOOKS_PAGES);
-	int user = host_start("exec 9<>'%s'; mv '%s' '%s'; sleep 0.5", hooks_b, hooks_b, hooks_a);
+	int user = host_stay("exec 9<>'%s'; mv '%s' '%s'", hooks_b, hooks_b, hooks_a);
 	expect_fenced(PINREG_BREAKER_REPLACED);
 	expect_nothing();
-	assert_int_equal(host_wait(user), 0);
+	assert_int_equal(host_let_go(user), 0);
 	expect_restored(1);
 	check_other(HOOKS_LENGTH);
 	end();

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "domain.h"
+#include "support/asleep.h"
 #include "support/hooks.h"
 #include "support/test.h"
 
@@ -81,10 +82,10 @@ static void use_all_but(int left)
 	}
 }
 
-/* Wait up to two seconds for one that is blocked. */
+/* Wait up to ten seconds for one that is blocked. */
 static siginfo_t await(int signal)
 {
-	static const struct timespec limit = { .tv_sec = 2 };
+	static const struct timespec limit = { .tv_sec = 10 };
 	siginfo_t info;
 	sigset_t set;
 	sigemptyset(&set);
@@ -151,7 +152,7 @@ static void signal__of_another_library_too(void **state)
 	host_expect(domain, PINREG_EVENT_BREAK, &event);
 	host_expect(domain, PINREG_EVENT_FENCED, &event);
 	host_expect(domain, PINREG_EVENT_RESTORED, &event);
-	for (int i = 0; i < 200 && !__atomic_load_n(&handled, __ATOMIC_SEQ_CST); i++)
+	for (int i = 0; i < 1000 && !__atomic_load_n(&handled, __ATOMIC_SEQ_CST); i++)
 		hooks_nap(10);
 	assert_int_equal(handled, 1);
 	assert_int_equal(handled_fd, fd);
@@ -233,28 +234,18 @@ static void signal__sigio_is_the_applications(void **state)
 }
 
 /* One that nobody takes must not keep the watcher awake. */
-static unsigned int waits;
-
-static int counted_wait(int event, int inotify, int signal, int device, int timeout_ms,
-			struct pinreg_wakeup *out)
-{
-	__atomic_add_fetch(&waits, 1, __ATOMIC_SEQ_CST);
-	return pinreg_sys_real.wait(event, inotify, signal, device, timeout_ms, out);
-}
-
 static void signal__pending_for_the_application(void **state)
 {
 	(void)state;
-	hooks = (struct pinreg_sys){ .wait = counted_wait };
+	hooks = (struct pinreg_sys){ .wait = asleep_wait };
 	block(SIGIO);
 	block(SIGRTMIN + 3);
 	open_file(SIGRTMIN + 3);
 	test_ok(kill(getpid(), SIGIO));
 	test_ok(sigqueue(getpid(), SIGRTMIN + 3, (union sigval){ 0 }));
-	hooks_nap(100);
-	unsigned int before = __atomic_load_n(&waits, __ATOMIC_SEQ_CST);
+	unsigned int before = asleep_settle();
 	hooks_nap(500);
-	assert_int_equal(__atomic_load_n(&waits, __ATOMIC_SEQ_CST), before);
+	assert_int_equal(asleep_count(), before);
 	expect_break_and_return();
 	close_file();
 }

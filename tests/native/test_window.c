@@ -186,6 +186,8 @@ static void fence__waits_for_a_window_that_does_not_end(void **state)
 	struct pinreg_window *window = bind(&scene);
 	fake_window.end_error = -EBUSY;
 	int writer = host_start("exec 9<>'%s'", hooks_a);
+	while (!fake_window.refused)
+		hooks_nap(1);
 	hooks_nap(200);
 	assert_int_equal(pinreg_domain_next_event(scene.domain, &event), -EAGAIN);
 	fake_window.end_error = 0;
@@ -220,11 +222,11 @@ static void bind__refused(void **state)
 	assert_int_equal(fake_window.alive, 0);
 	fake_window.bind_error = 0;
 
-	int writer = host_start("exec 9<>'%s'; sleep 0.3", hooks_a);
+	int writer = host_stay("exec 9<>'%s'", hooks_a);
 	host_expect(scene.domain, PINREG_EVENT_BREAK, &event);
 	host_expect(scene.domain, PINREG_EVENT_FENCED, &event);
 	assert_int_equal(pinreg_window_bind(scene.region, qp, NULL, &window), -EAGAIN);
-	assert_int_equal(host_wait(writer), 0);
+	assert_int_equal(host_let_go(writer), 0);
 	host_expect(scene.domain, PINREG_EVENT_RESTORED, &event);
 	assert_null(window);
 	test_ok(pinreg_region_deregister(plain));

@@ -36,8 +36,11 @@ int fake_window_bind(struct ibv_mw *window, struct ibv_qp *qp, uint64_t wr_id,
 
 int fake_window_end(struct ibv_mw *window)
 {
-	if (fake_window.end_error)
-		return fake_window.end_error;
+	int error = fake_window.end_error;
+	if (error) {
+		fake_window.refused++;
+		return error;
+	}
 	fake_window.alive--;
 	free(window);
 	return 0;

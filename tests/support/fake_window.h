@@ -12,7 +12,8 @@ struct fake_window {
 	_Atomic(unsigned int) bound; /* ever */
 	_Atomic(int) bind_error;
 	_Atomic(int) end_error;
-	struct ibv_mw_bind_info last; /* what was bound last */
+	_Atomic(unsigned int) refused; /* ends that gave end_error */
+	struct ibv_mw_bind_info last;  /* what was bound last */
 };
 extern struct fake_window fake_window;
 

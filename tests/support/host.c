@@ -17,6 +17,9 @@
 #include "support/fake_device.h"
 #include "support/test.h"
 
+/* Long for a machine that is busy, and shorter than what the library may wait for a lease. */
+#define EVENT_S 15
+
 static struct pinreg_sys table;
 
 struct pinreg_domain *host_domain(unsigned int quiesce_ms)
@@ -100,10 +103,10 @@ static void next_event(struct pinreg_domain *domain, const char *wanted, struct 
 	struct pollfd poll_fd = { .fd = pinreg_domain_event_fd(domain), .events = POLLIN };
 	int ready;
 	do {
-		ready = poll(&poll_fd, 1, 5000);
+		ready = poll(&poll_fd, 1, EVENT_S * 1000);
 	} while (ready < 0 && errno == EINTR); /* the case may be about signals */
 	if (ready != 1)
-		fail_msg("no event within 5 s, '%s' was expected", wanted);
+		fail_msg("no event within %d s, '%s' was expected", EVENT_S, wanted);
 	out->size = sizeof(*out);
 	test_ok(pinreg_domain_next_event(domain, out));
 }
@@ -132,10 +135,13 @@ pid_t host_fork(void)
 	return child;
 }
 
-static int start(const char *command)
+/* input: what it reads, or -1: what we do. */
+static int start(const char *command, int input)
 {
 	pid_t child = fork();
 	if (!child) {
+		if (input >= 0)
+			dup2(input, STDIN_FILENO);
 		/* a copy of a descriptor is the same open file, and would keep it */
 		close_range(3, ~0u, 0);
 		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
@@ -144,14 +150,60 @@ static int start(const char *command)
 	return child;
 }
 
+#define FORMAT_COMMAND(command, format)                                                            \
+	do {                                                                                       \
+		va_list args;                                                                      \
+		va_start(args, format);                                                            \
+		vsnprintf(command, sizeof(command), format, args);                                 \
+		va_end(args);                                                                      \
+	} while (0)
+
 int host_start(const char *format, ...)
 {
 	char command[512];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(command, sizeof(command), format, args);
-	va_end(args);
-	return start(command);
+	FORMAT_COMMAND(command, format);
+	return start(command, -1);
+}
+
+int host_run(const char *format, ...)
+{
+	char command[512];
+	FORMAT_COMMAND(command, format);
+	return host_wait(start(command, -1));
+}
+
+/* Who stays reads from a pipe, of which this is our end. */
+static struct {
+	int process;
+	int pipe;
+} staying[8];
+
+int host_stay(const char *format, ...)
+{
+	char command[512], whole[640];
+	int ends[2];
+	size_t i = 0;
+	FORMAT_COMMAND(command, format);
+	snprintf(whole, sizeof(whole), "{ %s\n}; status=$?; read -r gone; exit $status", command);
+	while (i < 8 && staying[i].process)
+		i++;
+	assert_true(i < 8);
+	test_ok(pipe2(ends, O_CLOEXEC));
+	staying[i].process = start(whole, ends[0]);
+	staying[i].pipe = ends[1];
+	close(ends[0]);
+	return staying[i].process;
+}
+
+int host_let_go(int process)
+{
+	size_t i = 0;
+	while (i < 8 && staying[i].process != process)
+		i++;
+	assert_true(i < 8);
+	close(staying[i].pipe);
+	staying[i].process = 0;
+	return host_wait(process);
 }
 
 int host_start_truncate(const char *path, uint64_t size)
@@ -171,14 +223,4 @@ int host_wait(int process)
 	if (waitpid(process, &status, 0) != process)
 		return -1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-int host_run(const char *format, ...)
-{
-	char command[512];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(command, sizeof(command), format, args);
-	va_end(args);
-	return host_wait(start(command));
 }

@@ -28,7 +28,7 @@ const char *host_file(const char *path, unsigned int pages);
 /* The byte that host_file() puts at an offset. */
 unsigned char host_byte(uint64_t offset);
 
-/* The next event, waiting up to five seconds. */
+/* The next event, waiting up to fifteen seconds. */
 void host_any(struct pinreg_domain *domain, struct pinreg_event *out);
 
 /* The same; fails the test if it is another. */
@@ -43,6 +43,14 @@ int host_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int host_start(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int host_start_truncate(const char *path, uint64_t size);
 int host_wait(int process);
+
+/*
+ * The same, and it stays when the command has run, with all that this has opened
+ * (exec 9>>FILE), until it is told to go, or the test ends. The second gives the status of
+ * the command.
+ */
+int host_stay(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int host_let_go(int process);
 
 /*
  * fork(), for a child that must not wait for ever: it ends after a minute. What fails
