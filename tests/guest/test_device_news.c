@@ -14,6 +14,7 @@
 
 #include "support/host.h"
 #include "support/leased.h"
+#include "support/library_threads.h"
 #include "support/rdma.h"
 #include "support/test.h"
 #include "sys/sys.h"
@@ -203,41 +204,16 @@ static void removed__network_device_deleted(void **state)
 	assert_int_not_equal(access("/sys/class/infiniband/" DEVICE, F_OK), 0);
 }
 
-/* How often the threads of the library went to sleep, all of them. */
-static unsigned long sleeps(void)
-{
-	DIR *directory = opendir("/proc/self/task");
-	const struct dirent *entry;
-	unsigned long sum = 0, count;
-	assert_non_null(directory);
-	while ((entry = readdir(directory))) {
-		char path[300], line[256];
-		bool ours = false;
-		snprintf(path, sizeof(path), "/proc/self/task/%s/status", entry->d_name);
-		FILE *status = fopen(path, "re");
-		while (status && fgets(line, sizeof(line), status)) {
-			ours |= !strncmp(line, "Name:\tpinreg", 12);
-			if (ours && sscanf(line, "voluntary_ctxt_switches: %lu", &count) == 1)
-				sum += count;
-		}
-		if (status)
-			fclose(status);
-	}
-	closedir(directory);
-	return sum;
-}
-
 static void idle__nobody_wakes(void **state)
 {
 	(void)state;
 	make_device();
 	open_device();
 	struct pinreg_domain *domain = open_domain();
-	sleep(1);
-	unsigned long before = sleeps();
-	assert_true(before > 0);
+	struct library_threads before = library_threads_settle();
+	assert_true(before.count > 0);
 	sleep(10);
-	assert_int_equal(sleeps(), before);
+	assert_int_equal(library_threads_now().sleeps, before.sleeps);
 	test_ok(pinreg_domain_close(domain));
 	close_device();
 }

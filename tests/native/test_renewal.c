@@ -141,12 +141,12 @@ static void renewal__subscribed_while_fenced(void **state)
 	(void)state;
 	struct pinreg_event event;
 	open_file(&hooks_cache_ok);
-	int writer = host_start("exec 9>>'%s'; sleep 1", hooks_a);
+	int writer = host_stay("exec 9>>'%s'", hooks_a);
 	host_expect(domain, PINREG_EVENT_BREAK, &event);
 	host_expect(domain, PINREG_EVENT_FENCED, &event);
 	subscribe(0);
 	peer_expect(&peers[0], 1, 1, REVOKED);
-	assert_int_equal(host_wait(writer), 0);
+	assert_int_equal(host_let_go(writer), 0);
 	assert_int_equal(hand_in(PINREG_EVENT_RESTORED), 0);
 	peer_expect(&peers[0], 2, 2, LIVE);
 	close_all();
@@ -333,107 +333,6 @@ static void renewal__in_a_forked_child(void **state)
 	close_all();
 }
 
-/* ---- threads ---- */
-
-static _Atomic(bool) sending, may_end, unsubscribed;
-
-static int slow_send(void *context, const void *message, size_t length)
-{
-	(void)context;
-	(void)message;
-	(void)length;
-	atomic_store(&sending, true);
-	while (!atomic_load(&may_end))
-		hooks_nap(1);
-	assert_false(atomic_load(&unsubscribed));
-	return 0;
-}
-
-static void *hand_in_break(void *unused)
-{
-	struct pinreg_event event = {
-		.size = sizeof(event),
-		.type = PINREG_EVENT_BREAK,
-		.file = file,
-		.generation = 1,
-	};
-	assert_int_equal(pinreg_renewal_event(renewal, &event), 0);
-	return unused;
-}
-
-static void *unsubscribe(void *subscription)
-{
-	pinreg_renewal_unsubscribe(subscription);
-	atomic_store(&unsubscribed, true);
-	return NULL;
-}
-
-/* So the connection behind it can be destroyed as soon as it returns. */
-static void renewal__unsubscribe_waits_for_a_send(void **state)
-{
-	(void)state;
-	pthread_t sender, leaver;
-	open_file(&hooks_cache_ok);
-	atomic_store(&may_end, true);
-	test_ok(pinreg_renewal_subscribe(renewal, region, slow_send, NULL, &subscriptions[0]));
-	atomic_store(&may_end, false);
-	atomic_store(&sending, false);
-	pthread_create(&sender, NULL, hand_in_break, NULL);
-	while (!atomic_load(&sending))
-		hooks_nap(1);
-	pthread_create(&leaver, NULL, unsubscribe, subscriptions[0]);
-	hooks_nap(50);
-	assert_false(atomic_load(&unsubscribed));
-	atomic_store(&may_end, true);
-	pthread_join(sender, NULL);
-	pthread_join(leaver, NULL);
-	subscriptions[0] = NULL;
-	close_all();
-}
-
-/* ---- over a queue pair ---- */
-
-static struct ibv_send_wr posted;
-static unsigned char posted_bytes[PINREG_DESCRIPTOR_LENGTH];
-static int post_status;
-
-static int post_send(struct ibv_qp *qp, struct ibv_send_wr *request, struct ibv_send_wr **refused)
-{
-	(void)qp;
-	if (post_status) {
-		*refused = request;
-		return post_status;
-	}
-	posted = *request;
-	assert_null(request->next);
-	assert_int_equal(request->num_sge, 1);
-	assert_int_equal(request->sg_list->length, sizeof(posted_bytes));
-	memcpy(posted_bytes, (void *)(uintptr_t)request->sg_list->addr, sizeof(posted_bytes));
-	return 0;
-}
-
-static void channel__posts_one_inline_send(void **state)
-{
-	(void)state;
-	struct ibv_context verbs = { .ops = { .post_send = post_send } };
-	struct ibv_qp qp = { .context = &verbs };
-	struct pinreg_qp_channel channel = { .size = sizeof(channel), .qp = &qp, .wr_id = 77 };
-	unsigned char message[PINREG_DESCRIPTOR_LENGTH];
-	memset(message, 0xa5, sizeof(message));
-	test_ok(pinreg_qp_send(&channel, message, sizeof(message)));
-	assert_int_equal(posted.wr_id, 77);
-	assert_int_equal(posted.opcode, IBV_WR_SEND);
-	assert_int_equal(posted.send_flags, IBV_SEND_INLINE | IBV_SEND_SIGNALED);
-	assert_memory_equal(posted_bytes, message, sizeof(message));
-	post_status = ENOMEM;
-	assert_int_equal(pinreg_qp_send(&channel, message, sizeof(message)), -ENOMEM);
-	assert_int_equal(pinreg_qp_send(NULL, message, sizeof(message)), -EINVAL);
-	assert_int_equal(pinreg_qp_send(&channel, NULL, sizeof(message)), -EINVAL);
-	assert_int_equal(pinreg_qp_send(&channel, message, 63), -EINVAL);
-	channel.qp = NULL;
-	assert_int_equal(pinreg_qp_send(&channel, message, sizeof(message)), -EINVAL);
-}
-
 static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(renewal__through_a_break),
 	cmocka_unit_test(renewal__fenced_without_a_break),
@@ -448,8 +347,6 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(renewal__of_a_region_that_is_on_no_file),
 	cmocka_unit_test(renewal__null_and_busy),
 	cmocka_unit_test(renewal__in_a_forked_child),
-	cmocka_unit_test(renewal__unsubscribe_waits_for_a_send),
-	cmocka_unit_test(channel__posts_one_inline_send),
 };
 
 TEST_MAIN(cases)

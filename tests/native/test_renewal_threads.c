@@ -20,6 +20,26 @@ static struct pinreg_remote *remotes[PEERS];
 static _Atomic(bool) over;
 static _Atomic(uint64_t) restored; /* generation of the newest RESTORED that was handed in */
 
+static struct pinreg_file *start(void)
+{
+	hooks_files();
+	domain = hooks_domain(1);
+	struct pinreg_file *file = hooks_open(domain, hooks_a);
+	region = hooks_register(file);
+	test_ok(pinreg_renewal_open(&renewal));
+	return file;
+}
+
+static void end(struct pinreg_file *file)
+{
+	test_ok(pinreg_renewal_close(renewal));
+	test_ok(pinreg_region_deregister(region));
+	test_ok(pinreg_file_close(file));
+	host_domain_close(domain);
+}
+
+/* ---- many at once ---- */
+
 static int deliver(void *remote, const void *message, size_t length)
 {
 	return pinreg_remote_update(remote, message, length);
@@ -65,11 +85,7 @@ static void renewal__many_threads(void **state)
 	(void)state;
 	pthread_t owner, peers[PEERS];
 	struct pinreg_descriptor now = { .size = sizeof(now) };
-	hooks_files();
-	domain = hooks_domain(1);
-	struct pinreg_file *file = hooks_open(domain, hooks_a);
-	region = hooks_register(file);
-	test_ok(pinreg_renewal_open(&renewal));
+	struct pinreg_file *file = start();
 	pthread_create(&owner, NULL, hand_in_events, NULL);
 	for (unsigned int i = 0; i < PEERS; i++) {
 		test_ok(pinreg_remote_open(&remotes[i]));
@@ -90,14 +106,70 @@ static void renewal__many_threads(void **state)
 		pthread_join(peers[i], NULL);
 		pinreg_remote_close(remotes[i]);
 	}
-	test_ok(pinreg_renewal_close(renewal));
-	test_ok(pinreg_region_deregister(region));
-	test_ok(pinreg_file_close(file));
-	host_domain_close(domain);
+	end(file);
+}
+
+/* ---- who leaves while a message is sent to it ---- */
+
+static _Atomic(bool) sending, may_end, unsubscribed;
+
+static int slow_send(void *context, const void *message, size_t length)
+{
+	(void)context;
+	(void)message;
+	(void)length;
+	atomic_store(&sending, true);
+	while (!atomic_load(&may_end))
+		hooks_nap(1);
+	assert_false(atomic_load(&unsubscribed));
+	return 0;
+}
+
+static void *hand_in_break(void *file)
+{
+	struct pinreg_event event = {
+		.size = sizeof(event),
+		.type = PINREG_EVENT_BREAK,
+		.file = file,
+		.generation = 1,
+	};
+	assert_int_equal(pinreg_renewal_event(renewal, &event), 0);
+	return NULL;
+}
+
+static void *unsubscribe(void *subscription)
+{
+	pinreg_renewal_unsubscribe(subscription);
+	atomic_store(&unsubscribed, true);
+	return NULL;
+}
+
+/* So the connection behind it can be destroyed as soon as it returns. */
+static void renewal__unsubscribe_waits_for_a_send(void **state)
+{
+	(void)state;
+	pthread_t sender, leaver;
+	struct pinreg_subscription *subscription;
+	struct pinreg_file *file = start();
+	atomic_store(&may_end, true);
+	test_ok(pinreg_renewal_subscribe(renewal, region, slow_send, NULL, &subscription));
+	atomic_store(&may_end, false);
+	atomic_store(&sending, false);
+	pthread_create(&sender, NULL, hand_in_break, file);
+	while (!atomic_load(&sending))
+		hooks_nap(1);
+	pthread_create(&leaver, NULL, unsubscribe, subscription);
+	hooks_nap(50);
+	assert_false(atomic_load(&unsubscribed));
+	atomic_store(&may_end, true);
+	pthread_join(sender, NULL);
+	pthread_join(leaver, NULL);
+	end(file);
 }
 
 static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(renewal__many_threads),
+	cmocka_unit_test(renewal__unsubscribe_waits_for_a_send),
 };
 
 TEST_MAIN(cases)
