@@ -141,6 +141,9 @@ bool pinreg_watch_in_use(struct pinreg_watch *watch);
 /* Start the threads if they are not running. 0 or -errno. */
 int pinreg_watch_start(struct pinreg_watch *watch);
 
+/* The same, with lock held, which is given up meanwhile; and with *why. */
+int pinreg_watch_be_running(struct pinreg_watch *watch, struct pinreg_why *why);
+
 /* The same, and let them know the file. 0, or -errno with *why. */
 int pinreg_watch_add(struct pinreg_watch *watch, struct pinreg_file *file, struct pinreg_why *why);
 
