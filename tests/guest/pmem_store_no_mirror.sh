@@ -28,7 +28,7 @@ for size in 0 4096 8192; do
 	kill -STOP "$SERVER"
 	perl -e 'truncate($ARGV[0], $ARGV[1]) or die "$!\n"' "$STORE" "$size" &
 	CLIENT=$!
-	sleep 0.2
+	wait_for "the break" 10 grep -q 'LEASE  *BREAKING' /proc/locks
 	kill -9 "$SERVER"
 	wait "$SERVER" 2>/dev/null || true
 	wait "$CLIENT" || fail "truncate"

@@ -56,6 +56,11 @@ pmem-store get first >"$WORK/waited" 2>"$WORK/waited.err" 7>&- &
 CLIENT=$!
 pmem-store ls >"$WORK/listed" 2>"$WORK/listed.err" 7>&- &
 LISTER=$!
+connected() {
+	rdma resource show qp | grep -q "state RTS .*pid $1 "
+}
+wait_for "a connection" 30 connected "$CLIENT"
+wait_for "a connection" 30 connected "$LISTER"
 sleep 1
 exec 7>&-
 wait "$CLIENT" || fail "get: $(<"$WORK/waited.err")"

@@ -56,7 +56,7 @@ static void stays__three_seconds(void **state)
 	domain(1);
 	leased_open(&leased, leased_mounts[0], LENGTH);
 	leased_register_pages(&leased);
-	int writer = host_start("exec 9<> '%s'; sleep 3", leased.path);
+	int writer = host_stay("exec 9<> '%s'", leased.path);
 	host_expect(domain(1), PINREG_EVENT_BREAK, &event);
 	host_expect(domain(1), PINREG_EVENT_FENCED, &event);
 	usleep(500000);
@@ -65,7 +65,7 @@ static void stays__three_seconds(void **state)
 	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	assert_int_equal(pinreg_region_keys(leased.region, &keys), -EAGAIN);
 	no_event();
-	assert_int_equal(host_wait(writer), 0);
+	assert_int_equal(host_let_go(writer), 0);
 	uint64_t left = clock_ns(CLOCK_MONOTONIC);
 	host_expect(domain(1), PINREG_EVENT_RESTORED, &event);
 	uint64_t back = clock_ns(CLOCK_MONOTONIC) - left;
@@ -91,7 +91,7 @@ static int let_him_come(void *context, uint64_t done, uint64_t all)
 	if (!intruder) {
 		intruder = host_start("exec 9< '%s'; test \"$(stat -c %%s '%s')\" = 4096",
 				      prepared_path, prepared_path);
-		usleep(100000);
+		host_until_breaking(prepared_path);
 	}
 	return 0;
 }
@@ -185,19 +185,22 @@ static void break__more_come_meanwhile(void **state)
 	struct pinreg_event event;
 	struct leased leased;
 	int others[6];
-	domain(300);
+	domain(60000);
 	leased_open(&leased, leased_mounts[0], LENGTH);
 	leased_register_pages(&leased);
-	others[0] = host_start("exec 9< '%s'", leased.path);
-	host_expect(domain(300), PINREG_EVENT_BREAK, &event);
+	others[0] = host_stay("exec 9< '%s'", leased.path);
+	host_expect(domain(1), PINREG_EVENT_BREAK, &event);
 	assert_int_equal(event.breaker, PINREG_BREAKER_READER);
 	for (int i = 1; i < 6; i++)
 		others[i] = host_start(i % 2 ? "exec 9<> '%s'" : "exec 9< '%s'", leased.path);
-	host_expect(domain(300), PINREG_EVENT_FENCED, &event);
-	for (int i = 0; i < 6; i++)
+	usleep(300000);
+	test_ok(pinreg_file_ack(leased.file, event.generation));
+	host_expect(domain(1), PINREG_EVENT_FENCED, &event);
+	/* the first stays, so that nobody who is late breaks it again */
+	for (int i = 1; i < 6; i++)
 		assert_int_equal(host_wait(others[i]), 0);
-	/* some may have come so late that they broke it again */
-	host_expect(domain(300), PINREG_EVENT_RESTORED, &event);
+	assert_int_equal(host_let_go(others[0]), 0);
+	host_expect(domain(1), PINREG_EVENT_RESTORED, &event);
 	sleep(1);
 	assert_int_equal(rdma_keys(leased.region).generation, event.generation);
 	no_event();

@@ -42,17 +42,16 @@ static void late_store__on_dax(void **state)
 		leased_open(&leased, leased_mounts[i], LENGTH);
 		leased_register_pages(&leased);
 		peer_writes(&leased, 3);
-		int other =
-			host_start("exec 9<>'%s'; cp '%s' '%s.before'; sleep 1; "
-				   "cmp '%s' '%s.before'",
-				   leased.path, leased.path, leased.path, leased.path, leased.path);
+		int other = host_stay("exec 9<>'%s'", leased.path);
 		host_expect(rdma_domain(NULL), PINREG_EVENT_BREAK, &event);
 		test_ok(pinreg_file_ack(leased.file, event.generation));
 		host_expect(rdma_domain(NULL), PINREG_EVENT_FENCED, &event);
+		assert_int_equal(host_run("cp '%s' '%s.before'", leased.path, leased.path), 0);
 		memset(leased.memory, 0xee, LENGTH);
 		assert_int_equal(leased.memory[LENGTH - 1], 0xee);
-		/* he compares what he found with what is there after the stores */
-		assert_int_equal(host_wait(other), 0);
+		/* what others find is the same after the stores */
+		assert_int_equal(host_run("cmp '%s' '%s.before'", leased.path, leased.path), 0);
+		assert_int_equal(host_let_go(other), 0);
 		host_expect(rdma_domain(NULL), PINREG_EVENT_RESTORED, &event);
 		assert_int_equal(event.zeroed, 0);
 		rdma_expect(leased.memory, 65536, 3);
@@ -69,18 +68,18 @@ static void late_store__in_a_file_cut_to_nothing(void **state)
 	for (size_t i = 0; i < LEASED_MOUNTS; i++) {
 		leased_open(&leased, leased_mounts[i], LENGTH);
 		leased_register_pages(&leased);
-		int other = host_start("exec 9>'%s'; sleep 1; test ! -s '%s'", leased.path,
-				       leased.path);
+		int other = host_stay("exec 9>'%s'", leased.path);
 		host_expect(rdma_domain(NULL), PINREG_EVENT_BREAK, &event);
 		host_expect(rdma_domain(NULL), PINREG_EVENT_FENCED, &event);
 		struct stat look = { .st_size = 1 };
-		for (unsigned int tries = 0; look.st_size && tries < 200; tries++) {
+		for (unsigned int tries = 0; look.st_size && tries < 3000; tries++) {
 			usleep(5000);
 			test_ok(stat(leased.path, &look));
 		}
 		assert_int_equal(look.st_size, 0);
 		memset(leased.memory, 0xee, LENGTH);
-		assert_int_equal(host_wait(other), 0);
+		assert_int_equal(host_run("test ! -s '%s'", leased.path), 0);
+		assert_int_equal(host_let_go(other), 0);
 		host_expect(rdma_domain(NULL), PINREG_EVENT_RESTORED, &event);
 		assert_int_equal(event.zeroed, LENGTH);
 		for (size_t at = 0; at < LENGTH; at++)
@@ -183,7 +182,7 @@ static enum pinreg_file_state state_of(struct leased *leased)
 
 static void wait_for_held(struct leased *leased)
 {
-	for (unsigned int tries = 0; state_of(leased) != PINREG_FILE_HELD && tries < 300; tries++)
+	for (unsigned int tries = 0; state_of(leased) != PINREG_FILE_HELD && tries < 1500; tries++)
 		usleep(10000);
 	assert_int_equal(leased->info.state, PINREG_FILE_HELD);
 }
@@ -216,29 +215,28 @@ static void admit_on(const char *mount)
 	peer_writes(&leased, 9);
 	struct pinreg_keys before = rdma_keys(leased.region);
 
-	int reader =
-		host_start("exec 9<'%s'; cat '%s' > /dev/null; sleep 2", leased.path, leased.path);
+	int reader = host_stay("exec 9<'%s'; cat '%s' > /dev/null", leased.path, leased.path);
 	host_expect(rdma_domain(NULL), PINREG_EVENT_ADMITTED, &event);
 	assert_int_equal(state_of(&leased), PINREG_FILE_SHARED);
 	assert_int_equal(rdma_keys(leased.region).rkey, before.rkey);
 	peer_writes(&leased, 10);
 	assert_int_not_equal(host_run("truncate -s 0 '%s' 2> /dev/null", leased.path), 0);
 	assert_int_not_equal(host_run("{ true >> '%s'; } 2> /dev/null", leased.path), 0);
-	assert_int_equal(host_wait(reader), 0);
+	assert_int_equal(host_let_go(reader), 0);
 	wait_for_held(&leased);
 	assert_int_equal(pinreg_domain_next_event(rdma_domain(NULL), &event), -EAGAIN);
 	assert_int_equal(rdma_keys(leased.region).generation, 1);
 	peer_writes(&leased, 11);
 
 	/* and where root opens the way for a writer, peers are out */
-	reader = host_start("exec 9<'%s'; sleep 3", leased.path);
+	reader = host_stay("exec 9<'%s'", leased.path);
 	host_expect(rdma_domain(NULL), PINREG_EVENT_ADMITTED, &event);
 	take_the_flag_off(leased.path);
-	int writer = host_start("exec 9<>'%s'; sleep 0.5", leased.path);
+	int writer = host_stay("exec 9<>'%s'", leased.path);
 	host_expect(rdma_domain(NULL), PINREG_EVENT_BREAK, &event);
 	host_expect(rdma_domain(NULL), PINREG_EVENT_FENCED, &event);
-	assert_int_equal(host_wait(writer), 0);
-	assert_int_equal(host_wait(reader), 0);
+	assert_int_equal(host_let_go(writer), 0);
+	assert_int_equal(host_let_go(reader), 0);
 	host_expect(rdma_domain(NULL), PINREG_EVENT_RESTORED, &event);
 	assert_int_equal(event.zeroed, 0);
 	assert_true(is_immutable(leased.path));

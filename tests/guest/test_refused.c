@@ -90,7 +90,7 @@ static void as_before(const struct before *before)
 	assert_int_equal(count_names(), before->names);
 	/* xfs frees what it frees a moment later */
 	for (unsigned int tries = 0; room_now() != before->room; tries++) {
-		if (tries == 30)
+		if (tries == 150)
 			fail_msg("%lu blocks are free, it were %lu", (unsigned long)room_now(),
 				 (unsigned long)before->room);
 		usleep(100000);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -204,6 +205,28 @@ int host_let_go(int process)
 	close(staying[i].pipe);
 	staying[i].process = 0;
 	return host_wait(process);
+}
+
+static bool is_breaking(const char *path)
+{
+	char line[256], inode[32];
+	struct stat look;
+	bool breaking = false;
+	test_ok(stat(path, &look));
+	snprintf(inode, sizeof(inode), ":%lu ", (unsigned long)look.st_ino);
+	FILE *locks = fopen("/proc/locks", "re");
+	assert_non_null(locks);
+	while (fgets(line, sizeof(line), locks))
+		breaking |= strstr(line, "BREAKING") && strstr(line, inode);
+	fclose(locks);
+	return breaking;
+}
+
+void host_until_breaking(const char *path)
+{
+	for (unsigned int i = 0; i < EVENT_S * 1000 && !is_breaking(path); i++)
+		usleep(1000);
+	assert_true(is_breaking(path));
 }
 
 int host_start_truncate(const char *path, uint64_t size)

@@ -52,6 +52,9 @@ int host_wait(int process);
 int host_stay(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int host_let_go(int process);
 
+/* Wait until somebody waits for the lease on the file. */
+void host_until_breaking(const char *path);
+
 /*
  * fork(), for a child that must not wait for ever: it ends after a minute. What fails
  * in it leaves the case as it does in the parent, and ends it with another status than 0.
