@@ -13,97 +13,26 @@
 #include "support/hooks.h"
 #include "support/host.h"
 #include "support/leased.h"
-#include "support/qp_pair.h"
 #include "support/rdma.h"
 #include "support/test.h"
+#include "support/window_peer.h"
 
 #define LENGTH (1u << 20)
-#define PIECE 65536u
 #define REMOTE_RIGHTS (IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_ATOMIC)
 
 static struct leased leased; /* the file, and a region on all of it */
 static struct pinreg_event event;
 
-/* A peer with a buffer, and the window that the owner bound for it. */
-struct visitor {
-	struct qp_pair pair;
-	struct ibv_mr *buffer;
-	struct pinreg_window *window;
-	struct pinreg_keys keys;
-};
-
-static void come(struct visitor *visitor)
-{
-	void *memory = aligned_alloc(4096, PIECE);
-	assert_non_null(memory);
-	qp_pair_open(&visitor->pair);
-	visitor->buffer = ibv_reg_mr(rdma_pd(), memory, PIECE, IBV_ACCESS_LOCAL_WRITE);
-	assert_non_null(visitor->buffer);
-	visitor->window = NULL;
-}
-
-/* The owner lets it in, and it learns the key. */
-static void admit(struct visitor *visitor)
-{
-	struct pinreg_window_opts opts = { .size = sizeof(opts), .wr_id = 77 };
-	struct ibv_wc done = { .wr_id = 0 };
-	test_ok(pinreg_window_bind(leased.region, visitor->pair.qp[QP_OWNER], &opts,
-				   &visitor->window));
-	for (unsigned int i = 0; i < 10000 && !done.wr_id; i++) {
-		test_ok(ibv_poll_cq(visitor->pair.cq[QP_OWNER], 1, &done));
-		hooks_nap(1);
-	}
-	assert_int_equal(done.wr_id, 77);
-	assert_int_equal(done.status, IBV_WC_SUCCESS);
-	visitor->keys = (struct pinreg_keys){ .size = sizeof(visitor->keys) };
-	test_ok(pinreg_window_keys(visitor->window, &visitor->keys));
-	assert_int_equal(visitor->keys.lkey, 0);
-	assert_int_equal(visitor->keys.length, LENGTH);
-}
-
-static void leave(struct visitor *visitor)
-{
-	/* first: a window that is bound keeps its queue pair */
-	test_ok(pinreg_window_close(visitor->window));
-	qp_pair_close(&visitor->pair);
-	void *memory = visitor->buffer->addr;
-	test_ok(-ibv_dereg_mr(visitor->buffer));
-	free(memory);
-}
-
-static enum ibv_wc_status move(struct visitor *visitor, enum ibv_wr_opcode opcode, uint64_t offset)
-{
-	return qp_pair_move(&visitor->pair, opcode, visitor->buffer, PIECE,
-			    visitor->keys.addr + offset, visitor->keys.rkey);
-}
-
-/* It stores a pattern there, and that is in the file. */
-static void store(struct visitor *visitor, uint64_t offset, unsigned int pattern)
-{
-	rdma_pattern(visitor->buffer->addr, PIECE, pattern);
-	assert_int_equal(move(visitor, IBV_WR_RDMA_WRITE, offset), IBV_WC_SUCCESS);
-	test_ok(pinreg_region_commit(leased.region, offset, PIECE));
-	rdma_expect(leased.memory + offset, PIECE, pattern);
-}
-
-/* What it reads there is in its buffer. */
-static const unsigned char *load(struct visitor *visitor, uint64_t offset)
-{
-	memset(visitor->buffer->addr, 0xee, PIECE);
-	assert_int_equal(move(visitor, IBV_WR_RDMA_READ, offset), IBV_WC_SUCCESS);
-	return visitor->buffer->addr;
-}
-
-static void expect_dead(const struct visitor *visitor)
+static void expect_dead(const struct window_peer *peer)
 {
 	struct pinreg_keys keys = { .size = sizeof(keys) };
-	assert_int_equal(pinreg_window_keys(visitor->window, &keys), -ESTALE);
+	assert_int_equal(pinreg_window_keys(peer->window, &keys), -ESTALE);
 }
 
-static void expect_no_admission(struct visitor *visitor)
+static void expect_no_admission(struct window_peer *peer)
 {
 	struct pinreg_window *none;
-	assert_int_equal(pinreg_window_bind(leased.region, visitor->pair.qp[QP_OWNER], NULL, &none),
+	assert_int_equal(pinreg_window_bind(leased.region, peer->pair.qp[QP_OWNER], NULL, &none),
 			 -EAGAIN);
 }
 
@@ -169,24 +98,24 @@ static void check_the_only_way_in(void)
 {
 	struct pinreg_keys own = rdma_keys(leased.region);
 	struct pinreg_region_info info = { .size = sizeof(info) };
-	struct visitor peer;
+	struct window_peer peer;
 	assert_int_equal(own.rkey, 0);
 	test_ok(pinreg_region_query(leased.region, &info));
 	assert_int_equal(info.access & REMOTE_RIGHTS, 0);
-	come(&peer);
-	admit(&peer);
+	window_peer_come(&peer);
+	window_peer_admit(&peer, &leased);
 	assert_int_equal(peer.keys.addr, own.addr);
 	assert_int_equal(peer.keys.generation, own.generation);
-	store(&peer, PIECE, 3);
-	rdma_expect(load(&peer, PIECE), PIECE, 3);
+	window_peer_store(&peer, &leased, WINDOW_PEER_PIECE, 3);
+	rdma_expect(window_peer_load(&peer, WINDOW_PEER_PIECE), WINDOW_PEER_PIECE, 3);
 
 	/* a device of software has one number for both keys of a region */
 	peer.keys.rkey = own.lkey;
-	assert_int_equal(move(&peer, IBV_WR_RDMA_WRITE, 0), IBV_WC_REM_ACCESS_ERR);
-	test_ok(pinreg_region_commit(leased.region, 0, PIECE));
-	for (size_t at = 0; at < PIECE; at++)
+	assert_int_equal(window_peer_move(&peer, IBV_WR_RDMA_WRITE, 0), IBV_WC_REM_ACCESS_ERR);
+	test_ok(pinreg_region_commit(leased.region, 0, WINDOW_PEER_PIECE));
+	for (size_t at = 0; at < WINDOW_PEER_PIECE; at++)
 		assert_int_equal(leased.memory[at], 0);
-	leave(&peer);
+	window_peer_leave(&peer);
 }
 
 static void window__is_the_only_way_in(void **state)
@@ -198,16 +127,16 @@ static void window__is_the_only_way_in(void **state)
 /* One uses its key too late and connects again; the other was silent meanwhile. */
 static void check_break(void)
 {
-	struct visitor late, silent;
-	come(&late);
-	come(&silent);
-	admit(&late);
-	admit(&silent);
+	struct window_peer late, silent;
+	window_peer_come(&late);
+	window_peer_come(&silent);
+	window_peer_admit(&late, &leased);
+	window_peer_admit(&silent, &leased);
 	assert_int_not_equal(late.keys.rkey, silent.keys.rkey);
-	store(&late, 0, 5);
-	store(&silent, PIECE, 6);
+	window_peer_store(&late, &leased, 0, 5);
+	window_peer_store(&silent, &leased, WINDOW_PEER_PIECE, 6);
 
-	int breaker = host_start("exec 9<>'%s'; printf changed >&9; sleep 1", leased.path);
+	int breaker = host_stay("exec 9<>'%s'; printf changed >&9", leased.path);
 	host_expect(rdma_domain(NULL), PINREG_EVENT_BREAK, &event);
 	expect_no_admission(&silent);
 	answer_break();
@@ -215,9 +144,10 @@ static void check_break(void)
 	expect_dead(&silent);
 	expect_no_admission(&silent);
 	assert_int_equal(pinreg_region_deregister(leased.region), -EBUSY);
-	assert_int_equal(move(&late, IBV_WR_RDMA_WRITE, 2 * PIECE), IBV_WC_REM_ACCESS_ERR);
-	leave(&late);
-	assert_int_equal(host_wait(breaker), 0);
+	assert_int_equal(window_peer_move(&late, IBV_WR_RDMA_WRITE, 2 * WINDOW_PEER_PIECE),
+			 IBV_WC_REM_ACCESS_ERR);
+	window_peer_leave(&late);
+	assert_int_equal(host_let_go(breaker), 0);
 
 	host_expect(rdma_domain(NULL), PINREG_EVENT_RESTORED, &event);
 	assert_int_equal(event.generation, 2);
@@ -225,26 +155,27 @@ static void check_break(void)
 	expect_dead(&silent);
 	uint32_t old_key = silent.keys.rkey;
 	test_ok(pinreg_window_close(silent.window));
-	come(&late);
-	admit(&late);
-	admit(&silent);
+	window_peer_come(&late);
+	window_peer_admit(&late, &leased);
+	window_peer_admit(&silent, &leased);
 	assert_int_equal(late.keys.generation, 2);
 	assert_int_equal(silent.keys.generation, 2);
 	/* what the breaker did is to be seen, and all else as it was */
-	assert_memory_equal(load(&late, 0), "changed", 7);
+	assert_memory_equal(window_peer_load(&late, 0), "changed", 7);
 	rdma_pattern(late.buffer->addr, 7, 5);
-	rdma_expect(late.buffer->addr, PIECE, 5);
-	rdma_expect(load(&silent, PIECE), PIECE, 6);
-	const unsigned char *seen = load(&silent, 2 * PIECE);
-	for (size_t at = 0; at < PIECE; at++)
+	rdma_expect(late.buffer->addr, WINDOW_PEER_PIECE, 5);
+	rdma_expect(window_peer_load(&silent, WINDOW_PEER_PIECE), WINDOW_PEER_PIECE, 6);
+	const unsigned char *seen = window_peer_load(&silent, 2 * WINDOW_PEER_PIECE);
+	for (size_t at = 0; at < WINDOW_PEER_PIECE; at++)
 		assert_int_equal(seen[at], 0);
-	store(&late, 3 * PIECE, 7);
-	store(&silent, 4 * PIECE, 8);
+	window_peer_store(&late, &leased, 3 * WINDOW_PEER_PIECE, 7);
+	window_peer_store(&silent, &leased, 4 * WINDOW_PEER_PIECE, 8);
 
 	silent.keys.rkey = old_key;
-	assert_int_equal(move(&silent, IBV_WR_RDMA_WRITE, 2 * PIECE), IBV_WC_REM_ACCESS_ERR);
-	leave(&silent);
-	leave(&late);
+	assert_int_equal(window_peer_move(&silent, IBV_WR_RDMA_WRITE, 2 * WINDOW_PEER_PIECE),
+			 IBV_WC_REM_ACCESS_ERR);
+	window_peer_leave(&silent);
+	window_peer_leave(&late);
 }
 
 static void window__dies_with_a_break_and_another_comes(void **state)
@@ -254,8 +185,8 @@ static void window__dies_with_a_break_and_another_comes(void **state)
 }
 
 struct writer {
-	struct visitor *visitor;
-	unsigned int writes;
+	struct window_peer *peer;
+	_Atomic(unsigned int) writes;
 	enum ibv_wc_status status;
 };
 
@@ -263,8 +194,9 @@ static void *write_until_error(void *context)
 {
 	struct writer *writer = context;
 	do {
-		writer->status = move(writer->visitor, IBV_WR_RDMA_WRITE,
-				      writer->writes % (LENGTH / PIECE) * PIECE);
+		writer->status = window_peer_move(writer->peer, IBV_WR_RDMA_WRITE,
+						  writer->writes % (LENGTH / WINDOW_PEER_PIECE) *
+							  WINDOW_PEER_PIECE);
 		writer->writes += writer->status == IBV_WC_SUCCESS;
 	} while (writer->status == IBV_WC_SUCCESS && writer->writes < 100000);
 	return NULL;
@@ -272,14 +204,15 @@ static void *write_until_error(void *context)
 
 static void check_truncate(void)
 {
-	struct visitor peer;
-	struct writer writer = { .visitor = &peer };
+	struct window_peer peer;
+	struct writer writer = { .peer = &peer };
 	pthread_t thread;
-	come(&peer);
-	admit(&peer);
-	store(&peer, 0, 9);
+	window_peer_come(&peer);
+	window_peer_admit(&peer, &leased);
+	window_peer_store(&peer, &leased, 0, 9);
 	assert_int_equal(pthread_create(&thread, NULL, write_until_error, &writer), 0);
-	hooks_nap(200);
+	while (!writer.writes)
+		hooks_nap(1);
 
 	int breaker = host_start_truncate(leased.path, 8192);
 	host_expect(rdma_domain(NULL), PINREG_EVENT_BREAK, &event);
@@ -287,7 +220,6 @@ static void check_truncate(void)
 	assert_true(event.held_up_ns < 100000000);
 	pthread_join(thread, NULL);
 	assert_int_equal(writer.status, IBV_WC_REM_ACCESS_ERR);
-	assert_true(writer.writes > 0);
 	assert_int_equal(host_wait(breaker), 0);
 
 	host_expect(rdma_domain(NULL), PINREG_EVENT_RESTORED, &event);
@@ -296,14 +228,14 @@ static void check_truncate(void)
 	/* nothing landed late */
 	for (size_t at = 8192; at < LENGTH; at++)
 		assert_int_equal(leased.memory[at], 0);
-	leave(&peer);
-	come(&peer);
-	admit(&peer);
-	const unsigned char *seen = load(&peer, LENGTH - PIECE);
-	for (size_t at = 0; at < PIECE; at++)
+	window_peer_leave(&peer);
+	window_peer_come(&peer);
+	window_peer_admit(&peer, &leased);
+	const unsigned char *seen = window_peer_load(&peer, LENGTH - WINDOW_PEER_PIECE);
+	for (size_t at = 0; at < WINDOW_PEER_PIECE; at++)
 		assert_int_equal(seen[at], 0);
-	store(&peer, LENGTH - PIECE, 10);
-	leave(&peer);
+	window_peer_store(&peer, &leased, LENGTH - WINDOW_PEER_PIECE, 10);
+	window_peer_leave(&peer);
 }
 
 static void window__dies_under_a_peer_that_writes(void **state)
@@ -314,18 +246,18 @@ static void window__dies_under_a_peer_that_writes(void **state)
 
 static void check_busy(void)
 {
-	struct visitor first, second;
-	come(&first);
-	come(&second);
-	admit(&first);
-	admit(&second);
+	struct window_peer first, second;
+	window_peer_come(&first);
+	window_peer_come(&second);
+	window_peer_admit(&first, &leased);
+	window_peer_admit(&second, &leased);
 	assert_int_equal(pinreg_region_deregister(leased.region), -EBUSY);
-	store(&first, 0, 11);
-	leave(&first);
+	window_peer_store(&first, &leased, 0, 11);
+	window_peer_leave(&first);
 	assert_int_equal(pinreg_region_deregister(leased.region), -EBUSY);
 	/* nothing has happened to it */
-	store(&second, PIECE, 12);
-	leave(&second);
+	window_peer_store(&second, &leased, WINDOW_PEER_PIECE, 12);
+	window_peer_leave(&second);
 	test_ok(pinreg_region_deregister(leased.region));
 	leased.region = NULL;
 }
@@ -339,7 +271,7 @@ static void region__is_busy_while_a_window_is_open(void **state)
 /* Something long for the owner's queue pair to send; what is posted next waits. */
 #define LONG (64u << 20)
 
-static void send_long(struct visitor *visitor, const struct ibv_mr *mr)
+static void send_long(struct window_peer *peer, const struct ibv_mr *mr)
 {
 	struct ibv_sge piece = {
 		.addr = (uintptr_t)mr->addr,
@@ -353,19 +285,19 @@ static void send_long(struct visitor *visitor, const struct ibv_mr *mr)
 		.wr.rdma = { .remote_addr = (uintptr_t)mr->addr + LONG, .rkey = mr->rkey },
 	};
 	struct ibv_send_wr *bad;
-	test_ok(-ibv_post_send(visitor->pair.qp[QP_OWNER], &request, &bad));
+	test_ok(-ibv_post_send(peer->pair.qp[QP_OWNER], &request, &bad));
 }
 
 static void check_overtaken(void)
 {
-	struct visitor peer;
+	struct window_peer peer;
 	void *memory = aligned_alloc(4096, 2 * LONG);
 	assert_non_null(memory);
 	memset(memory, 1, 2 * LONG);
 	struct ibv_mr *mr = ibv_reg_mr(rdma_pd(), memory, 2 * LONG,
 				       IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
 	assert_non_null(mr);
-	come(&peer);
+	window_peer_come(&peer);
 	send_long(&peer, mr);
 	test_ok(pinreg_window_bind(leased.region, peer.pair.qp[QP_OWNER], NULL, &peer.window));
 	peer.keys = (struct pinreg_keys){ .size = sizeof(peer.keys) };
@@ -389,13 +321,13 @@ static void check_overtaken(void)
 	test_ok(-ibv_query_qp(peer.pair.qp[QP_OWNER], &attr, IBV_QP_STATE, &init));
 	assert_int_equal(attr.qp_state, IBV_QPS_ERR);
 	host_expect(rdma_domain(NULL), PINREG_EVENT_RESTORED, &event);
-	leave(&peer);
+	window_peer_leave(&peer);
 	test_ok(-ibv_dereg_mr(mr));
 	free(memory);
-	come(&peer);
-	admit(&peer);
-	store(&peer, 0, 13);
-	leave(&peer);
+	window_peer_come(&peer);
+	window_peer_admit(&peer, &leased);
+	window_peer_store(&peer, &leased, 0, 13);
+	window_peer_leave(&peer);
 }
 
 /* The request waits in the queue when the fence comes: it must bind nothing then. */
