@@ -19,7 +19,7 @@
  * What was made in another epoch was inherited and must not be touched. Written
  * only while a child has one thread.
  */
-extern unsigned int pinreg_fork_epoch;
+extern unsigned int pinreg_fork_epoch __attribute__((visibility("hidden")));
 
 /*
  * Between begin and end no fork happens: for a call whose effect a child must see

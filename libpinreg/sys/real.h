@@ -124,5 +124,7 @@ int pinreg_real_unmaps_pending(int fd);
 int pinreg_real_unmaps_wait(int fd, int event, bool *message, bool *raised);
 pid_t pinreg_real_thread_id(void);
 uint64_t pinreg_real_now_ns(void);
+int pinreg_real_barrier_register(void);
+int pinreg_real_barrier(void);
 
 #endif

@@ -297,6 +297,14 @@ struct pinreg_sys {
 
 	pid_t (*thread_id)(void);
 	uint64_t (*now_ns)(void); /* CLOCK_MONOTONIC */
+
+	/*
+	 * register: once, before the first barrier. -EOPNOTSUPP, -EPERM, -ENOSYS: not to be
+	 * had. barrier: between its call and its return each thread of the process comes
+	 * through a full memory barrier, wherever it is in its own program.
+	 */
+	int (*barrier_register)(void);
+	int (*barrier)(void);
 };
 
 /* The real one. */

@@ -106,4 +106,6 @@ const struct pinreg_sys pinreg_sys_real = {
 	.unmaps_wait = pinreg_real_unmaps_wait,
 	.thread_id = pinreg_real_thread_id,
 	.now_ns = pinreg_real_now_ns,
+	.barrier_register = pinreg_real_barrier_register,
+	.barrier = pinreg_real_barrier,
 };
