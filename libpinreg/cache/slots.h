@@ -25,12 +25,13 @@
 #define PINREG_SLOT_LIVE 1ull
 #define PINREG_SLOT_ACCESS_SHIFT 1 /* IBV_ACCESS_* of the low 24 bits */
 #define PINREG_SLOT_ACCESS_MASK 0xffffffull
+#define PINREG_SLOT_LEAVING (1ull << 31) /* see cache.h */
 #define PINREG_SLOT_GENERATION (1ull << 32)
 
 /* Of one slot, under the cache's lock. */
 struct pinreg_slot_links {
 	uint32_t left, right; /* index.h */
-	uint64_t max_end;     /* the largest end of it and of all below it */
+	uint64_t max_last;    /* the last byte that is reached by it or by one below it */
 	uint32_t heap;	      /* lru.h: its place; while the slot is free: the next free one */
 	uint32_t recorded;    /* lru.h: the stamp it was placed by */
 };
@@ -40,14 +41,19 @@ struct pinreg_slots {
 	struct pinreg_slot_links *links; /* [0] is of nobody */
 	uint32_t max;			 /* the largest number */
 	uint32_t used;			 /* the largest number that ever was used */
-	uint32_t free;			 /* the first free one below it; 0: none */
+	uint32_t free;			 /* the first free one up to it; 0: none */
 };
 
-/* Room for so many; 0 or -errno. */
+/* Room for so many, from 1 to PINREG_SLOTS_MAX; 0, or -errno and *slots is as it was. */
 int pinreg_slots_open(struct pinreg_slots *slots, const struct pinreg_sys *sys, uint32_t max);
 void pinreg_slots_close(struct pinreg_slots *slots, const struct pinreg_sys *sys);
 
-/* A free one, or 0. Under the cache's lock, as is release. */
+/*
+ * A free one, or 0; both in constant time and under the cache's lock. What was given back
+ * last comes first, and a number that was never used last, so that no more memory is
+ * touched than for the most that there ever were at once. Its links are 0, its region is
+ * as whoever had it left it.
+ */
 uint32_t pinreg_slots_take(struct pinreg_slots *slots);
 void pinreg_slots_release(struct pinreg_slots *slots, uint32_t slot);
 
@@ -56,9 +62,22 @@ static inline uint64_t pinreg_slot_start(const struct pinreg_slots *slots, uint3
 	return slots->regions[slot].addr;
 }
 
+/* 0: the top of the address space. */
 static inline uint64_t pinreg_slot_end(const struct pinreg_slots *slots, uint32_t slot)
 {
 	return slots->regions[slot].addr + slots->regions[slot].length;
+}
+
+/* Its last byte: an address even where the end is none. */
+static inline uint64_t pinreg_slot_last(const struct pinreg_slots *slots, uint32_t slot)
+{
+	return pinreg_slot_end(slots, slot) - 1;
+}
+
+static inline unsigned int pinreg_slot_access(const struct pinreg_slots *slots, uint32_t slot)
+{
+	uint64_t state = atomic_load_explicit(&slots->regions[slot].state, memory_order_relaxed);
+	return state >> PINREG_SLOT_ACCESS_SHIFT & PINREG_SLOT_ACCESS_MASK;
 }
 
 #endif
