@@ -13,6 +13,7 @@
 
 #include "base/opts.h"
 #include "base/why.h"
+#include "cache/cache.h"
 #include "pinreg_config.h"
 #include "plan/planner.h"
 #include "plan/trust.h"
@@ -95,7 +96,8 @@ int pinreg_domain_close(struct pinreg_domain *domain)
 		return -EPERM;
 	if (pinreg_caller_inside(&domain->events))
 		return -EDEADLK;
-	if (pinreg_set_count(&domain->regions) || pinreg_watch_in_use(&domain->watch))
+	if (pinreg_set_count(&domain->regions) || pinreg_watch_in_use(&domain->watch) ||
+	    atomic_load(&domain->caches))
 		return -EBUSY;
 	pinreg_watch_destroy(&domain->watch); /* first: it pushes events */
 	pinreg_caller_stop(&domain->caller);
@@ -240,6 +242,37 @@ int pinreg_file_open(struct pinreg_domain *domain, int dirfd, const char *path,
 	if (pinreg_device_inherited(&domain->device))
 		return pinreg_why_set(why, PINREG_REASON_FORKED, -EPERM);
 	return pinreg_leased_open(&domain->watch, dirfd, path, opts, why, out);
+}
+
+static bool on_leased_file(void *context, uint64_t addr, uint64_t length)
+{
+	struct pinreg_domain *domain = context;
+	bool whole;
+	return pinreg_watch_find(&domain->watch, addr, length, &whole);
+}
+
+static int register_on_file(void *context, void *addr, uint64_t length,
+			    const struct pinreg_region_opts *opts, struct pinreg_why *why,
+			    struct pinreg_region **out)
+{
+	return pinreg_region_register(context, addr, length, opts, why, out);
+}
+
+int pinreg_cache_open(struct pinreg_domain *domain, const struct pinreg_cache_opts *opts,
+		      struct pinreg_why *why, struct pinreg_cache **out)
+{
+	if (!domain || !out)
+		return pinreg_why_set(why, PINREG_REASON_BAD_OPTION, -EINVAL);
+	if (pinreg_device_inherited(&domain->device))
+		return pinreg_why_set(why, PINREG_REASON_FORKED, -EPERM);
+	struct pinreg_cache_home home = {
+		.context = domain,
+		.place = { .device = &domain->device, .set = &domain->regions },
+		.caches = &domain->caches,
+		.on_file = on_leased_file,
+		.on_file_register = register_on_file,
+	};
+	return pinreg_cache_open_at(&home, opts, why, out);
 }
 
 const char *pinreg_version(void)

@@ -5,6 +5,8 @@
 #ifndef PINREG_DOMAIN_INTERNAL_H
 #define PINREG_DOMAIN_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "plan/device.h"
 #include "region/set.h"
 #include "watch/caller.h"
@@ -16,6 +18,7 @@ struct pinreg_domain {
 	struct pinreg_events events;
 	struct pinreg_watch watch;
 	struct pinreg_caller caller;
+	_Atomic(unsigned int) caches; /* that are open */
 };
 
 /* pinreg_domain_open() on another system table. For tests. */

@@ -97,11 +97,12 @@ struct pinreg_cache_info {
 	uint64_t misses;	/* a region had to be registered, or that was refused */
 	uint64_t evictions;	/* idle regions that made room */
 	uint64_t invalidations; /* regions given up as their memory changed, or on request */
+	uint64_t unkept;	/* misses whose region was not to be kept: see above */
 	uint64_t merges;	/* misses that were made part of a larger region */
-	uint64_t regions;	/* now: idle or in use, and those that wait for their last put */
-	uint64_t in_use;
-	uint64_t bytes;	 /* of memory */
-	uint64_t pinned; /* bytes that they pin */
+	uint64_t regions; /* kept now: idle, in use, or given up and waiting for their last put */
+	uint64_t in_use;  /* regions that somebody has; those that are not kept too */
+	uint64_t bytes;	  /* of memory */
+	uint64_t pinned;  /* bytes that they pin */
 };
 
 /*
@@ -157,8 +158,9 @@ int pinreg_cache_get(struct pinreg_cache *cache, void *addr, size_t length, unsi
  * pinreg_cache_put -- give a region back. NULL does nothing.
  *
  * Once for each get, on any thread. The memory may be unmapped before.
- * Return: 0, or where it was the last use of a region that is not kept, the -errno of
- * deregistering; it is the cache's again all the same, which tries once more later.
+ * Return: 0; -EINVAL for a NULL cache; or of a region that is not kept the -errno of
+ * deregistering it, and then it is the caller's still. One whose memory has changed is
+ * deregistered with its last put; where that fails it is tried again with the next one.
  * Thread: any. Since: 0.1
  */
 int pinreg_cache_put(struct pinreg_cache *cache, struct pinreg_region *region);
@@ -177,8 +179,10 @@ int pinreg_cache_put(struct pinreg_cache *cache, struct pinreg_region *region);
 int pinreg_cache_invalidate(struct pinreg_cache *cache, void *addr, size_t length);
 
 /*
- * pinreg_cache_query -- counters and sizes; those of hits are of the moment they were read.
- * out: set out->size before the call. Return: 0, or -EINVAL. Thread: any. Since: 0.1
+ * pinreg_cache_query -- counters since it was opened, and sizes as they are now.
+ *
+ * Takes time in proportion to the regions: in_use is counted. out: set out->size before
+ * the call. Return: 0, or -EINVAL. Thread: any. Since: 0.1
  */
 int pinreg_cache_query(struct pinreg_cache *cache, struct pinreg_cache_info *out);
 

@@ -6,6 +6,7 @@
 #define PINREG_PINREG_H
 
 #include <pinreg/backing.h>
+#include <pinreg/cache.h>
 #include <pinreg/descriptor.h>
 #include <pinreg/domain.h>
 #include <pinreg/event.h>

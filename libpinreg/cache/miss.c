@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * miss.c -- registering what is not there.
+ *
+ * A registration under way is listed before its memory is watched, and is listed until
+ * its slot is. So whatever becomes of the memory after it was looked at is told either
+ * to the registration under way, which is not kept then, or to the slot.
+ */
+#include <errno.h>
+#include <sched.h>
+
+#include "base/why.h"
+#include "cache/cache.h"
+#include "cache/heard.h"
+#include "cache/pending.h"
+#include "cache/sorts.h"
+#include "cache/watched.h"
+
+/* How often it is asked whether an unmapping is over; each time others may run. */
+#define PATIENCE 1000
+
+/* A registration, and what becomes of it. */
+struct attempt {
+	struct pinreg_cache *cache;
+	struct pinreg_pending pending;
+	bool keep;
+	struct pinreg_region *made;
+};
+
+/* Is all told that was unmapped before now? With strict only; no: one unmaps all the time. */
+static bool is_certain(struct pinreg_cache *cache)
+{
+	unsigned int tries = 0;
+	if (!cache->opts.strict)
+		return true;
+	while (pinreg_monitor_pending(&cache->watcher)) {
+		if (++tries == PATIENCE)
+			return false;
+		sched_yield();
+	}
+	return true;
+}
+
+/* May it be kept, as far as its kind goes? ASSUMPTIONS: watched before it was made. */
+static bool is_sound(const struct attempt *attempt, bool watched)
+{
+	struct pinreg_cache *cache = attempt->cache;
+	const struct pinreg_pending *range = &attempt->pending;
+	if (pinreg_region_facts_of(attempt->made)->decision.plan.method == PINREG_METHOD_ODP)
+		return true;
+	if (cache->monitor != PINREG_MONITOR_UFFD)
+		return cache->monitor == PINREG_MONITOR_MANUAL;
+	uint64_t length = range->end - range->start;
+	return watched &&
+	       pinreg_heard_of(cache->device->sys, range->start, length, cache->opts.keep_files) &&
+	       pinreg_monitor_settled(&cache->watcher, range->start, length);
+}
+
+/* Register the listed range with these rights. 0, or -errno with *why. */
+static int make(struct attempt *attempt, unsigned int access, bool single_kind,
+		struct pinreg_why *why)
+{
+	struct pinreg_cache *cache = attempt->cache;
+	void *addr = (void *)(uintptr_t)attempt->pending.start;
+	uint64_t length = attempt->pending.end - attempt->pending.start;
+	struct pinreg_region_opts opts = {
+		.size = sizeof(opts),
+		.access = access,
+		.method = cache->opts.method,
+		.granularity = cache->opts.granularity,
+		.allow_private_file = cache->opts.allow_private_file,
+		.no_staging = 1,
+		.single_kind = single_kind,
+		.no_populate = cache->opts.no_populate,
+		.threads = cache->opts.threads,
+	};
+	if (cache->home.on_file(cache->home.context, attempt->pending.start, length))
+		return cache->home.on_file_register(cache->home.context, addr, length, &opts, why,
+						    &attempt->made);
+	bool watched = cache->monitor == PINREG_MONITOR_UFFD &&
+		       !pinreg_watched_add(cache, attempt->pending.start, attempt->pending.end);
+	int status =
+		pinreg_region_make(&cache->home.place, addr, length, &opts, why, &attempt->made);
+	attempt->keep = !status && is_sound(attempt, watched);
+	return status;
+}
+
+/* As make(), with the cache's rights too where the mapping allows them. */
+static int make_wide(struct attempt *attempt, unsigned int access, bool single_kind,
+		     struct pinreg_why *why)
+{
+	unsigned int wide = access | attempt->cache->opts.access;
+	int status = make(attempt, wide, single_kind, why);
+	if (status == -EACCES && wide != access)
+		status = make(attempt, access, single_kind, why);
+	return status;
+}
+
+/* As make_wide(); where it is for want of room, idle regions go, more of them each time. */
+static int make_at_any_cost(struct attempt *attempt, unsigned int access, struct pinreg_why *why)
+{
+	struct pinreg_cache *cache = attempt->cache;
+	uint64_t gone, more = 1;
+	int status = make_wide(attempt, access, false, why);
+	while (status == -ENOMEM) {
+		pthread_mutex_lock(&cache->lock);
+		gone = pinreg_cache_evict(cache, more);
+		pinreg_cache_reap(cache);
+		pthread_mutex_unlock(&cache->lock);
+		if (!gone)
+			break;
+		more *= 2;
+		status = make_wide(attempt, access, false, why);
+	}
+	return status;
+}
+
+/* What lies in the new region, and has no right that it lacks, is of no more use. */
+static void retire_within(struct pinreg_cache *cache, uint32_t slot)
+{
+	const struct pinreg_region *region = &cache->slots.regions[slot];
+	uint64_t start = region->addr, end = start + region->length;
+	unsigned int access = pinreg_slot_access(&cache->slots, slot);
+	uint32_t next = pinreg_index_touching(&cache->index, start, end, 0);
+	for (uint32_t one; (one = next);) {
+		next = pinreg_index_touching(&cache->index, start, end, one);
+		if (one != slot && pinreg_slot_start(&cache->slots, one) >= start &&
+		    pinreg_slot_end(&cache->slots, one) <= end &&
+		    pinreg_access_fits(access, pinreg_slot_access(&cache->slots, one)))
+			pinreg_cache_retire(cache, one);
+	}
+	pinreg_cache_settle(cache);
+}
+
+/*
+ * Into the slot, and held. Under the lock. The registration is the slot's already, which
+ * nobody looks at before it is LIVE.
+ */
+static void publish(struct attempt *attempt, uint32_t slot)
+{
+	struct pinreg_cache *cache = attempt->cache;
+	struct pinreg_region *region = &cache->slots.regions[slot];
+	uint64_t access = region->facts->decision.plan.access & PINREG_SLOT_ACCESS_MASK;
+	uint64_t state = atomic_load(&region->state) & ~(PINREG_SLOT_GENERATION - 1);
+	state += PINREG_SLOT_GENERATION;
+	state |= access << PINREG_SLOT_ACCESS_SHIFT;
+	cache->pinned += pinreg_region_pinned(region) - attempt->pending.pinned;
+	uint32_t now = atomic_load(&cache->now) + 1;
+	atomic_store(&cache->now, now);
+	atomic_store(&region->stamp, now);
+	pinreg_holds_up(cache->holds, slot);
+	if (attempt->pending.spoiled) {
+		/* to be used once: the put finds it leaving */
+		atomic_store(&region->state, state | PINREG_SLOT_LEAVING);
+		return;
+	}
+	atomic_store(&region->state, state | PINREG_SLOT_LIVE);
+	pinreg_index_insert(&cache->index, slot);
+	pinreg_lru_add(&cache->lru, slot);
+	retire_within(cache, slot);
+}
+
+/* Who asked for it holds what was made, in a slot or not. */
+static struct pinreg_region *keep(struct attempt *attempt)
+{
+	struct pinreg_cache *cache = attempt->cache;
+	const struct pinreg_region_facts *facts =
+		attempt->keep ? pinreg_sort_of(cache, attempt->made) : NULL;
+	uint32_t slot = 0;
+	if (facts && attempt->pending.reserved) {
+		pthread_mutex_lock(&cache->lock);
+		slot = pinreg_slots_take(&cache->slots);
+		pthread_mutex_unlock(&cache->lock);
+	}
+	if (!slot)
+		return attempt->made;
+	struct pinreg_region *region = &cache->slots.regions[slot];
+	pinreg_region_move(attempt->made, facts, region);
+	region->number = slot;
+	return region;
+}
+
+/* The end of it, under the lock. */
+static void end(struct attempt *attempt, struct pinreg_region *region)
+{
+	struct pinreg_cache *cache = attempt->cache;
+	if (region && region->number) {
+		publish(attempt, region->number);
+	} else {
+		pinreg_pending_unreserve(cache, &attempt->pending);
+		cache->singles += !!region;
+		cache->unkept += !!region;
+	}
+	pinreg_pending_unlist(cache, &attempt->pending);
+}
+
+/* The larger range first, then the one that was asked for. */
+static int attempt_both(struct attempt *attempt, const struct pinreg_want *want,
+			struct pinreg_why *why)
+{
+	struct pinreg_cache *cache = attempt->cache;
+	struct pinreg_pending *range = &attempt->pending;
+	if (range->end - range->start > want->end - want->start) {
+		int status = make_wide(attempt, want->access, true, why);
+		if (!status && attempt->keep && attempt->pending.reserved)
+			return 0;
+		if (!status)
+			pinreg_region_deregister(attempt->made);
+		pthread_mutex_lock(&cache->lock);
+		pinreg_pending_unreserve(cache, &attempt->pending);
+		range->start = want->start;
+		range->end = want->end;
+		cache->merges--;
+		pinreg_pending_reserve(cache, range);
+		pthread_mutex_unlock(&cache->lock);
+	}
+	return make_at_any_cost(attempt, want->access, why);
+}
+
+/* 0: nothing is there. Under the lock, which is let go while it waits. */
+static uint32_t find_or_wait(struct pinreg_cache *cache, const struct pinreg_want *want)
+{
+	for (;;) {
+		bool changing = atomic_load(&cache->care) & PINREG_CARE_CHANGING;
+		uint32_t slot = changing ? 0 : pinreg_cache_find(cache, want);
+		if (slot)
+			return slot;
+		if (!changing && !pinreg_pending_covers(cache, want))
+			return 0;
+		pthread_cond_wait(&cache->settled, &cache->lock);
+	}
+}
+
+int pinreg_cache_miss(struct pinreg_cache *cache, const struct pinreg_want *want,
+		      struct pinreg_why *why, struct pinreg_region **out)
+{
+	struct attempt attempt = { .cache = cache };
+	bool certain = is_certain(cache);
+	pthread_mutex_lock(&cache->lock);
+	uint32_t slot = certain ? find_or_wait(cache, want) : 0;
+	if (slot) {
+		cache->found++;
+		pthread_mutex_unlock(&cache->lock);
+		*out = &cache->slots.regions[slot];
+		return 0;
+	}
+	cache->misses++;
+	attempt.pending.start = want->start;
+	attempt.pending.end = want->end;
+	attempt.pending.access = want->access;
+	pinreg_cache_merge(cache, &attempt.pending);
+	cache->merges += attempt.pending.end - attempt.pending.start > want->end - want->start;
+	pinreg_pending_list(cache, &attempt.pending);
+	pinreg_pending_reserve(cache, &attempt.pending);
+	pthread_mutex_unlock(&cache->lock);
+
+	int status = attempt_both(&attempt, want, why);
+	struct pinreg_region *region = status ? NULL : keep(&attempt);
+	pthread_mutex_lock(&cache->lock);
+	end(&attempt, region);
+	if (region && region->number)
+		pinreg_hints_set(&cache->hints, want->start, region->number, cache->lru.count);
+	pinreg_cache_reap(cache);
+	pthread_mutex_unlock(&cache->lock);
+	if (!status)
+		*out = region;
+	return status;
+}
+
+int pinreg_cache_end_single(struct pinreg_cache *cache, struct pinreg_region *region)
+{
+	int status = pinreg_region_deregister(region);
+	if (status)
+		return status;
+	pthread_mutex_lock(&cache->lock);
+	cache->singles--;
+	pthread_mutex_unlock(&cache->lock);
+	return 0;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pending.c -- registrations under way, and room for them.
+ */
+#include "cache/pending.h"
+
+void pinreg_pending_list(struct pinreg_cache *cache, struct pinreg_pending *pending)
+{
+	pending->next = cache->pending;
+	pending->link = &cache->pending;
+	if (pending->next)
+		pending->next->link = &pending->next;
+	cache->pending = pending;
+}
+
+void pinreg_pending_unlist(struct pinreg_cache *cache, struct pinreg_pending *pending)
+{
+	*pending->link = pending->next;
+	if (pending->next)
+		pending->next->link = pending->link;
+	pthread_cond_broadcast(&cache->settled);
+}
+
+bool pinreg_pending_covers(const struct pinreg_cache *cache, const struct pinreg_want *want)
+{
+	for (const struct pinreg_pending *one = cache->pending; one; one = one->next)
+		if (!one->spoiled && one->start <= want->start && want->end <= one->end &&
+		    pinreg_access_fits(one->access, want->access))
+			return true;
+	return false;
+}
+
+static bool has_room(const struct pinreg_cache *cache, uint64_t bytes, uint64_t pinned)
+{
+	const struct pinreg_cache_opts *opts = &cache->opts;
+	return cache->count < opts->max_regions && cache->bytes <= opts->max_bytes &&
+	       bytes <= opts->max_bytes - cache->bytes && cache->pinned <= opts->max_pinned &&
+	       pinned <= opts->max_pinned - cache->pinned;
+}
+
+void pinreg_pending_reserve(struct pinreg_cache *cache, struct pinreg_pending *pending)
+{
+	uint64_t bytes = pending->end - pending->start;
+	uint64_t page = cache->device->sys->page_size();
+	uint64_t first = pending->start & ~(page - 1);
+	pending->pinned = (pending->end - first + page - 1) & ~(page - 1);
+	if (bytes > cache->opts.max_bytes || pending->pinned > cache->opts.max_pinned)
+		return;
+	while (!has_room(cache, bytes, pending->pinned)) {
+		if (!pinreg_cache_evict(cache, 1))
+			return;
+		pinreg_cache_reap(cache);
+	}
+	pending->reserved = true;
+	cache->count++;
+	cache->bytes += bytes;
+	cache->pinned += pending->pinned;
+}
+
+void pinreg_pending_unreserve(struct pinreg_cache *cache, struct pinreg_pending *pending)
+{
+	if (!pending->reserved)
+		return;
+	pending->reserved = false;
+	cache->count--;
+	cache->bytes -= pending->end - pending->start;
+	cache->pinned -= pending->pinned;
+}

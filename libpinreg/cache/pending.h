@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pending.h -- registrations under way, on the stacks of those who make them.
+ *
+ * All of this under the cache's lock.
+ */
+#ifndef PINREG_CACHE_PENDING_H
+#define PINREG_CACHE_PENDING_H
+
+#include "cache/cache.h"
+
+struct pinreg_pending {
+	uint64_t start, end;
+	unsigned int access; /* that it will have at least */
+	bool spoiled;	     /* its memory has changed meanwhile: not to be kept */
+	bool reserved;	     /* it is counted in the cache's limits: there is room to keep it */
+	uint64_t pinned;     /* that were reserved, bytes */
+	struct pinreg_pending *next;
+	struct pinreg_pending **link;
+};
+
+void pinreg_pending_list(struct pinreg_cache *cache, struct pinreg_pending *pending);
+
+/* Those who wait for it look again. */
+void pinreg_pending_unlist(struct pinreg_cache *cache, struct pinreg_pending *pending);
+
+/* Does somebody register already what is wanted? */
+bool pinreg_pending_covers(const struct pinreg_cache *cache, const struct pinreg_want *want);
+
+/* Count it, if there is room or can be made; lets the lock go while it makes room. */
+void pinreg_pending_reserve(struct pinreg_cache *cache, struct pinreg_pending *pending);
+void pinreg_pending_unreserve(struct pinreg_cache *cache, struct pinreg_pending *pending);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * watched.c -- which memory the monitor watches for a region.
+ */
+#include "cache/watched.h"
+
+#include "cache/cache.h"
+#include "cache/pending.h"
+
+#define BLOCK (2ull << 20)
+
+static uint64_t down(uint64_t addr, uint64_t unit)
+{
+	return addr & ~(unit - 1);
+}
+
+static uint64_t up(uint64_t addr, uint64_t unit)
+{
+	uint64_t end = down(addr + unit - 1, unit);
+	return end < addr ? UINT64_MAX - unit + 1 : end;
+}
+
+/* The blocks of [*start, *end), as far as the mappings at both ends go. 0 or -errno. */
+static int widen(const struct pinreg_sys *sys, uint64_t *start, uint64_t *end)
+{
+	struct pinreg_maps maps;
+	struct pinreg_mapping mapping;
+	uint64_t lowest = 0, highest = 0;
+	int status = sys->maps_begin(&maps);
+	if (status)
+		return status;
+	status = sys->maps_find(&maps, *start, &mapping);
+	if (!status) {
+		lowest = mapping.start;
+		highest = mapping.end;
+		if (highest < *end)
+			status = sys->maps_find(&maps, *end - 1, &mapping);
+		highest = mapping.end;
+	}
+	sys->maps_end(&maps);
+	if (status || lowest > *start || highest < *end)
+		return status ? status : -ENOENT;
+	uint64_t low = down(*start, BLOCK), high = up(*end, BLOCK);
+	*start = low > lowest ? low : lowest;
+	*end = high < highest ? high : highest;
+	return 0;
+}
+
+int pinreg_watched_add(struct pinreg_cache *cache, uint64_t start, uint64_t end)
+{
+	const struct pinreg_sys *sys = cache->device->sys;
+	uint64_t low = start, high = end;
+	if (!widen(sys, &low, &high) && !pinreg_monitor_watch(&cache->watcher, low, high - low))
+		return 0;
+	/* something beside it cannot be watched, or is another's */
+	return pinreg_monitor_watch(&cache->watcher, start, end - start);
+}
+
+static bool is_of_region(const struct pinreg_cache *cache, uint64_t start, uint64_t end)
+{
+	for (const struct pinreg_pending *one = cache->pending; one; one = one->next)
+		if (one->start < end && start < one->end)
+			return true;
+	return pinreg_index_touching(&cache->index, start, end, 0);
+}
+
+void pinreg_watched_remove(struct pinreg_cache *cache, uint64_t start, uint64_t end)
+{
+	uint64_t page = cache->device->sys->page_size();
+	uint64_t low = down(start, page), high = up(end, page);
+	/* others may have the rest of the first and of the last page */
+	if (is_of_region(cache, low, low + page))
+		low += page;
+	if (high > low && is_of_region(cache, high - page, high))
+		high -= page;
+	if (high > low)
+		pinreg_monitor_unwatch(&cache->watcher, low, high - low);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * watched.h -- which memory the monitor watches for a region.
+ *
+ * More than the region, where its mapping goes on: whole blocks of 2 MiB. What is watched
+ * and what is not are two mappings to the kernel, of which a process may have
+ * vm.max_map_count; so many regions that lie near each other make few. It stays watched
+ * when the region has gone, until it is unmapped or the application says so: to be told
+ * of it once more costs one message, to be asked back could take it from another.
+ */
+#ifndef PINREG_CACHE_WATCHED_H
+#define PINREG_CACHE_WATCHED_H
+
+#include <stdint.h>
+
+struct pinreg_cache;
+
+/* Watch at least [start, end). 0, or the -errno of the kernel. */
+int pinreg_watched_add(struct pinreg_cache *cache, uint64_t start, uint64_t end);
+
+/*
+ * Watch no page of [start, end) but those of which regions have a part. Under the cache's
+ * lock. ASSUMPTIONS: no region touches the range itself.
+ */
+void pinreg_watched_remove(struct pinreg_cache *cache, uint64_t start, uint64_t end);
+
+#endif
