@@ -98,6 +98,9 @@ enum pinreg_reason {
 	 * known; wanted: ns since the break was noticed
 	 */
 	PINREG_REASON_FILE_LEASE_LOST = 222,
+
+	/* a cache */
+	PINREG_REASON_UNHEARD = 300, /* no userfaultfd tells of unmapping: see step, os_error */
 };
 
 /*

@@ -117,7 +117,7 @@ static void *run(void *context)
 /* Of all reasons that the call may have had the caller is told those he can help. */
 static int refuse(struct pinreg_why *why, const char *step, int status)
 {
-	pinreg_why_call(why, PINREG_REASON_VERBS, step, status);
+	pinreg_why_call(why, PINREG_REASON_UNHEARD, step, status);
 	if (status != -EMFILE && status != -ENFILE && status != -ENOMEM && status != -EAGAIN)
 		status = -EOPNOTSUPP;
 	if (why)

@@ -301,6 +301,15 @@ static int say_refusal(const struct pinreg_why *why, const struct pinreg_sentenc
 	}
 }
 
+/* A cache keeps less than was hoped, or was not opened. */
+static int say_cache(const struct pinreg_why *why, const struct pinreg_sentence *out)
+{
+	return pinreg_say(out,
+			  "the kernel does not tell of memory that is unmapped (%s: %s), so pinned "
+			  "registrations cannot be kept",
+			  why->step, strerror(why->os_error));
+}
+
 int pinreg_why_describe(const struct pinreg_why *why, char *buf, size_t len)
 {
 	if (!why || (!buf && len))
@@ -310,6 +319,8 @@ int pinreg_why_describe(const struct pinreg_why *why, char *buf, size_t len)
 		return say_choice(why, &out);
 	if (why->reason < PINREG_REASON_FILE_NOT_REGULAR)
 		return say_refusal(why, &out);
+	if (why->reason >= PINREG_REASON_UNHEARD)
+		return say_cache(why, &out);
 	return pinreg_say_file(why, &out);
 }
 

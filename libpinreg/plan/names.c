@@ -77,6 +77,7 @@ static const struct {
 	{ PINREG_REASON_FILE_CANCELLED, "file-cancelled" },
 	{ PINREG_REASON_NO_SIGNAL, "no-signal" },
 	{ PINREG_REASON_FILE_LEASE_LOST, "file-lease-lost" },
+	{ PINREG_REASON_UNHEARD, "unheard" },
 };
 
 const char *pinreg_reason_name(enum pinreg_reason reason)

@@ -200,6 +200,7 @@ static void expect_refusal(int expected, const char *step, int os_error, bool st
 		after[fd] = fcntl(fd, F_GETFD) >= 0;
 	assert_memory_equal(before, after, sizeof(before));
 	assert_int_equal(why.error, expected);
+	assert_int_equal(why.reason, PINREG_REASON_UNHEARD);
 	assert_int_equal(why.os_error, os_error);
 	assert_string_equal(why.step, step);
 	assert_true(pinreg_why_describe(&why, text, sizeof(text)) > 0);
