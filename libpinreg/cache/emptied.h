@@ -18,13 +18,14 @@
 #define PINREG_EMPTIED_ROOM 64u
 #define PINREG_EMPTIED_NS 1000000000u
 
+struct pinreg_emptied_range {
+	uint64_t start, end;
+	uint64_t until_ns;
+};
+
 struct pinreg_emptied {
 	pthread_mutex_t lock; /* nothing is done under it but to look at what is here */
-	struct {
-		uint64_t start, end;
-		uint64_t until_ns;
-	} ranges[PINREG_EMPTIED_ROOM];
-	unsigned int next;     /* the oldest, which the next one takes the place of */
+	struct pinreg_emptied_range ranges[PINREG_EMPTIED_ROOM];
 	uint64_t all_until_ns; /* one was too many: until then any range may be meant */
 };
 

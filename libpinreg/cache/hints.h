@@ -162,4 +162,19 @@ static inline uint32_t pinreg_hints_next(struct pinreg_hints_found *found)
 	}
 }
 
+/* The first one of the address's own group; 0: there is none, look for more. */
+static inline uint32_t pinreg_hints_first(const struct pinreg_hints *hints, uint64_t addr)
+{
+	uint64_t hash = pinreg_hints_hash(addr);
+	uint32_t mask = atomic_load_explicit(&hints->mask, memory_order_relaxed);
+	const _Atomic(uint64_t) *group =
+		&hints->table[(size_t)pinreg_hints_group(hash, mask) * PINREG_HINTS_WORDS];
+	uint32_t matches = pinreg_hints_match(group, pinreg_hints_tag(hash));
+	if (!matches)
+		return 0;
+	uint32_t at = (uint32_t)__builtin_ctz(matches);
+	uint64_t word = atomic_load_explicit(&group[at / 2], memory_order_relaxed);
+	return (uint32_t)(word >> at % 2 * 32) & PINREG_HINTS_SLOT;
+}
+
 #endif

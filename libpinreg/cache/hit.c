@@ -114,36 +114,38 @@ static __attribute__((noinline)) int get_carefully(struct pinreg_cache *cache, u
 }
 
 /* Another region than the first that a hint led to. */
-static __attribute__((noinline)) int get_another(struct pinreg_cache *cache,
-						 struct pinreg_region *first, uint64_t start,
-						 uint64_t end, unsigned int access,
+static __attribute__((noinline)) int get_another(struct pinreg_cache *cache, uint64_t start,
+						 uint64_t end, uint64_t slot_and_access,
 						 struct pinreg_why *why, struct pinreg_region **out)
 {
-	let_go(cache, first, (uint32_t)(first - cache->slots.regions));
-	return get_carefully(cache, start, end, access, why, out);
+	uint32_t slot = (uint32_t)(slot_and_access >> 32);
+	let_go(cache, &cache->slots.regions[slot], slot);
+	return get_carefully(cache, start, end, (unsigned int)slot_and_access, why, out);
 }
 
 /*
- * The common case, of which every call is left to the end: so nothing has to be saved.
- * What is checked here is what would lead astray; get_carefully() says what was wrong.
+ * The common case, of which every call is left to the end, with no more arguments than
+ * there are registers: so nothing has to be saved. What is checked here is what would
+ * lead astray; get_carefully() says what was wrong.
  */
-static inline int get(struct pinreg_cache *cache, uint64_t start, uint64_t end, unsigned int access,
-		      struct pinreg_why *why, struct pinreg_region **out)
+static inline __attribute__((always_inline)) int get(struct pinreg_cache *cache, uint64_t start,
+						     uint64_t end, unsigned int access,
+						     struct pinreg_why *why,
+						     struct pinreg_region **out)
 {
 	access = access ? access : DEFAULT_ACCESS;
 	if (!cache || !out || cache->epoch != pinreg_fork_epoch || end <= start ||
 	    access > PINREG_SLOT_ACCESS_MASK ||
 	    atomic_load_explicit(&cache->care, memory_order_acquire))
 		return get_carefully(cache, start, end, access, why, out);
+	uint32_t slot = pinreg_hints_first(&cache->hints, start);
 	struct pinreg_holds_row *row = pinreg_holds_own(cache->holds);
-	struct pinreg_hints_found found = pinreg_hints_find(&cache->hints, start);
-	uint32_t slot = pinreg_hints_next(&found);
 	if (!slot || !row)
 		return get_carefully(cache, start, end, access, why, out);
 	struct pinreg_region *region = &cache->slots.regions[slot];
 	pinreg_holds_up_in(row, slot);
 	if (!fits(region, state_wanted(access), start, end))
-		return get_another(cache, region, start, end, access, why, out);
+		return get_another(cache, start, end, (uint64_t)slot << 32 | access, why, out);
 	pinreg_holds_hit_in(row);
 	*out = region;
 	return 0;
@@ -162,11 +164,18 @@ static __attribute__((noinline)) int get_with_keys(struct pinreg_cache *cache, u
 	int status = get(cache, start, end, access, why, &region);
 	if (status)
 		return status;
-	struct pinreg_keys now = pinreg_region_published(region);
-	if (keys->size == sizeof(*keys))
-		*keys = now;
-	else
+	if (keys->size == sizeof(*keys)) {
+		/* each where it belongs: a copy would wait for its halves to be written */
+		uint64_t both = atomic_load(&region->keys);
+		keys->lkey = (uint32_t)(both >> 32);
+		keys->rkey = (uint32_t)both;
+		keys->addr = region->addr;
+		keys->length = region->length;
+		keys->generation = atomic_load(&region->generation);
+	} else {
+		struct pinreg_keys now = pinreg_region_published(region);
 		pinreg_info_write(keys, &now, sizeof(now));
+	}
 	*out = region;
 	return 0;
 }
@@ -178,6 +187,14 @@ int pinreg_cache_get(struct pinreg_cache *cache, void *addr, size_t length, unsi
 	if (keys)
 		return get_with_keys(cache, start, end, access, keys, why, out);
 	return get(cache, start, end, access, why, out);
+}
+
+/* For the LRU. While it is held, so that it is not the slot's next region. */
+static inline void mark_used(const struct pinreg_cache *cache, struct pinreg_region *region)
+{
+	uint32_t now = atomic_load_explicit(&cache->now, memory_order_relaxed);
+	if (atomic_load_explicit(&region->stamp, memory_order_relaxed) != now)
+		atomic_store_explicit(&region->stamp, now, memory_order_relaxed);
 }
 
 /* Whatever comes. */
@@ -192,6 +209,7 @@ static __attribute__((noinline)) int put_carefully(struct pinreg_cache *cache,
 		return -EPERM;
 	if (!region->number)
 		return pinreg_cache_end_single(cache, region);
+	mark_used(cache, region);
 	let_go(cache, region, region->number);
 	return 0;
 }
@@ -207,11 +225,8 @@ int pinreg_cache_put(struct pinreg_cache *cache, struct pinreg_region *region)
 	struct pinreg_holds_row *row = cache ? pinreg_holds_own(cache->holds) : NULL;
 	if (!row || !region || cache->epoch != pinreg_fork_epoch || !region->number)
 		return put_carefully(cache, region);
-	/* all of this while it is held, so that it is not the slot's next region */
 	uint32_t slot = region->number;
-	uint32_t now = atomic_load_explicit(&cache->now, memory_order_relaxed);
-	if (atomic_load_explicit(&region->stamp, memory_order_relaxed) != now)
-		atomic_store_explicit(&region->stamp, now, memory_order_relaxed);
+	mark_used(cache, region);
 	pinreg_holds_down_in(row, slot);
 	if (atomic_load_explicit(&region->state, memory_order_acquire) & PINREG_SLOT_LEAVING)
 		return put_the_last(cache, slot);

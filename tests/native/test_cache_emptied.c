@@ -47,7 +47,7 @@ static void emptied__more_than_there_is_room_for(void **state)
 	(void)state;
 	pinreg_emptied_open(&emptied);
 	for (uint64_t i = 0; i < PINREG_EMPTIED_ROOM; i++)
-		pinreg_emptied_add(&emptied, i * 4096, (i + 1) * 4096, NOW + i);
+		pinreg_emptied_add(&emptied, i * 8192, i * 8192 + 4096, NOW + i);
 	assert_true(touches(0, 1, NOW + 100));
 	assert_false(touches(1ull << 40, 1ull << 41, NOW + 100));
 	pinreg_emptied_add(&emptied, 1ull << 50, (1ull << 50) + 4096, NOW + 100);
@@ -55,7 +55,7 @@ static void emptied__more_than_there_is_room_for(void **state)
 	assert_true(touches(0, 1, NOW + SECOND - 1));
 	/* that of the first is over, the others stay */
 	assert_false(touches(0, 1, NOW + SECOND));
-	assert_true(touches(4096, 4097, NOW + SECOND));
+	assert_true(touches(8192, 8193, NOW + SECOND));
 	assert_true(touches(1ull << 50, 1ull << 51, NOW + SECOND));
 	/* and an old one makes room for nothing but itself */
 	pinreg_emptied_add(&emptied, 0, 1, NOW + 3 * SECOND);
@@ -63,10 +63,24 @@ static void emptied__more_than_there_is_room_for(void **state)
 	pinreg_emptied_close(&emptied);
 }
 
+/* A heap that is given back in more pieces than there is room for is one range. */
+static void emptied__piece_by_piece(void **state)
+{
+	(void)state;
+	pinreg_emptied_open(&emptied);
+	for (uint64_t i = 0; i < 10 * PINREG_EMPTIED_ROOM; i++)
+		pinreg_emptied_add(&emptied, i * 4096, (i + 1) * 4096, NOW + i);
+	assert_true(touches(0, 1, NOW + SECOND));
+	assert_true(touches(4096 * 5 * PINREG_EMPTIED_ROOM, UINT64_MAX, NOW + SECOND));
+	assert_false(touches(1ull << 40, 1ull << 41, NOW + 1000));
+	pinreg_emptied_close(&emptied);
+}
+
 static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(emptied__range_and_its_neighbours),
 	cmocka_unit_test(emptied__until_its_time_is_over),
 	cmocka_unit_test(emptied__more_than_there_is_room_for),
+	cmocka_unit_test(emptied__piece_by_piece),
 };
 
 TEST_MAIN(cases)
