@@ -127,17 +127,16 @@ static bool too_small(const struct pinreg_hints *hints, uint32_t regions)
 	       ((uint64_t)regions * 2 > room || hints->displaced > room / 8);
 }
 
-/* Where all are full: that of one which leads nowhere, else of each in turn. */
-static uint64_t place_of_another(struct pinreg_hints *hints, uint64_t hash)
+/* Where all are full: the place of one that leads nowhere, else each in turn. */
+static uint32_t place_of_another(struct pinreg_hints *hints, uint64_t hash)
 {
 	for (uint32_t n = 0; n < PLACES; n++) {
-		uint64_t place = place_of(hash, hints->mask, n);
 		uint64_t start;
-		if (!start_of(hints, get(hints, place), &start))
-			return place;
+		if (!start_of(hints, get(hints, place_of(hash, hints->mask, n)), &start))
+			return n;
 	}
 	hints->displaced++;
-	return place_of(hash, hints->mask, hints->turn++ % PLACES);
+	return hints->turn++ % PLACES;
 }
 
 static uint32_t value_for(uint64_t hash, uint32_t slot)
@@ -147,20 +146,29 @@ static uint32_t value_for(uint64_t hash, uint32_t slot)
 
 void pinreg_hints_set(struct pinreg_hints *hints, uint64_t addr, uint32_t slot, uint32_t regions)
 {
-	const uint64_t none = UINT64_MAX;
 	while (too_small(hints, regions))
 		grow(hints);
 	uint64_t hash = pinreg_hints_hash(addr);
-	uint64_t free = none;
+	uint32_t free = PLACES, first = PLACES; /* first: of that tag, which readers find first */
 	for (uint32_t n = 0; n < PLACES; n++) {
-		uint64_t place = place_of(hash, hints->mask, n);
-		uint32_t value = get(hints, place);
+		uint32_t value = get(hints, place_of(hash, hints->mask, n));
 		if (value == value_for(hash, slot))
 			return;
-		if (!value && free == none)
-			free = place;
+		if (!value && free == PLACES)
+			free = n;
+		if (value && value >> PINREG_HINTS_TAG_SHIFT == pinreg_hints_tag(hash) &&
+		    first == PLACES)
+			first = n;
 	}
-	put(hints, free == none ? place_of_another(hints, hash) : free, value_for(hash, slot));
+	if (free == PLACES)
+		free = place_of_another(hints, hash);
+	if (first < free) {
+		/* what is there is older, and may have been for a region that is gone */
+		uint64_t older = place_of(hash, hints->mask, first);
+		put(hints, place_of(hash, hints->mask, free), get(hints, older));
+		free = first;
+	}
+	put(hints, place_of(hash, hints->mask, free), value_for(hash, slot));
 }
 
 void pinreg_hints_drop(struct pinreg_hints *hints, uint64_t addr, uint32_t slot)

@@ -133,6 +133,20 @@ static void set__again_takes_no_second_place(void **state)
 	close_hints();
 }
 
+/* The address was mapped and registered again, in another slot each time. */
+static void set__the_newest_is_found_first(void **state)
+{
+	(void)state;
+	open_hints(100);
+	for (uint32_t slot = 1; slot <= 100; slot++) {
+		set_start(BASE, slot, 1);
+		struct pinreg_hints_found found = pinreg_hints_find(&scene.hints, BASE);
+		assert_int_equal(pinreg_hints_next(&found), slot);
+		scene.dead[slot] = slot % 3;
+	}
+	close_hints();
+}
+
 static void drop__only_that_one(void **state)
 {
 	(void)state;
@@ -405,6 +419,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(find__every_tag),
 	cmocka_unit_test(find__several_slots_of_one_address),
 	cmocka_unit_test(set__again_takes_no_second_place),
+	cmocka_unit_test(set__the_newest_is_found_first),
 	cmocka_unit_test(drop__only_that_one),
 	cmocka_unit_test(drop__in_the_other_group),
 	cmocka_unit_test(full__the_new_one_is_found),
