@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -29,7 +30,7 @@ static int no_barrier(void)
 	return -EPERM;
 }
 
-static unsigned int maps_left = UINT32_MAX;
+static _Atomic(unsigned int) maps_left = UINT32_MAX;
 
 static int map_some(uint64_t length, void **out)
 {
@@ -397,14 +398,12 @@ static void memory__none_for_a_row(void **state)
 /* In the child: a cache of its own, and the numbers of the parent's threads are free. */
 static int child(void)
 {
-	struct worker worker = { .up = { 1 }, .down = { 2 } };
-	struct pinreg_holds *inherited = holds;
 	open_holds();
 	pinreg_holds_up(holds, 2);
-	start(&worker);
-	finish(&worker);
-	bool well = holds != inherited && pinreg_row_number == 5 && worker.number == 1 && any(1) &&
-		    !any(2);
+	bool well = pinreg_row_number == 5 && any(2);
+	pinreg_row_number = 0; /* as in another thread */
+	pinreg_holds_down(holds, 2);
+	well = well && pinreg_row_number == 1 && !any(2);
 	pinreg_holds_close(holds);
 	return well ? 0 : 1;
 }
@@ -435,6 +434,102 @@ static void fork__the_child_has_all_numbers(void **state)
 	pinreg_holds_down(holds, 1);
 	assert_false(any(1));
 	pinreg_holds_close(holds);
+}
+
+/* ---- one step of a user and one of who ends the slot, at the same time ---- */
+
+#define RACES 20000u
+
+/* Each in a cache line of its own, so that a store of one has to wait for the other. */
+static struct {
+	alignas(128) _Atomic(bool) live;
+	alignas(128) struct {
+		alignas(128) _Atomic(unsigned int) times; /* it has come to meet */
+	} here[2];
+	bool user_saw;
+	bool down; /* the step is that, else up */
+} race;
+
+static void meet_other(unsigned int me, unsigned int times)
+{
+	race.here[me].times = times;
+	for (unsigned int i = 1; race.here[!me].times < times; i++) {
+		if (i % 2000 == 0) /* he does not run */
+			sched_yield();
+	}
+}
+
+static void delay(unsigned int turns)
+{
+	for (unsigned int i = 0; i < turns; i++)
+		atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void *user_of_races(void *unused)
+{
+	for (unsigned int i = 1; i <= RACES; i++) {
+		if (race.down)
+			pinreg_holds_up(holds, 1);
+		meet_other(0, 2 * i - 1);
+		race.user_saw = race.live; /* so that it is near, and the count to the other */
+		delay(i % 64 * 4);
+		if (race.down)
+			pinreg_holds_down(holds, 1);
+		else
+			pinreg_holds_up(holds, 1);
+		race.user_saw = atomic_load_explicit(&race.live, memory_order_acquire);
+		meet_other(0, 2 * i);
+		if (!race.down)
+			pinreg_holds_down(holds, 1);
+	}
+	return unused;
+}
+
+/* The number of races in which neither has seen the other. */
+static unsigned int run_races(void)
+{
+	pthread_t user;
+	unsigned int missed = 0;
+	race.live = true;
+	assert_int_equal(pthread_create(&user, NULL, user_of_races, NULL), 0);
+	for (unsigned int i = 1; i <= RACES; i++) {
+		meet_other(1, 2 * i - 1);
+		pinreg_holds_any_guess(holds, 1);
+		delay(100);
+		atomic_store_explicit(&race.live, false, memory_order_release);
+		bool failed = pinreg_holds_barrier(holds);
+		bool held = pinreg_holds_any(holds, 1);
+		meet_other(1, 2 * i);
+		/* up: he may use it, and it is ended; down: it waits for him, and he knows not */
+		missed += failed || (race.user_saw && held == race.down);
+		race.live = true;
+	}
+	pthread_join(user, NULL);
+	assert_false(any(1));
+	pinreg_holds_close(holds);
+	return missed;
+}
+
+static void race__up_and_end_see_each_other(void **state)
+{
+	(void)state;
+	open_holds();
+	assert_int_equal(run_races(), 0);
+}
+
+static void race__down_and_end_see_each_other(void **state)
+{
+	(void)state;
+	open_holds();
+	race.down = true;
+	assert_int_equal(run_races(), 0);
+}
+
+static void race__in_row_0(void **state)
+{
+	(void)state;
+	open_without_barrier();
+	assert_int_equal(run_races(), 0);
 }
 
 /* ---- who ends a slot, and who uses it ---- */
@@ -472,11 +567,16 @@ static void use(uint32_t slot, unsigned int turn)
 		pinreg_holds_down(holds, slot);
 		return;
 	}
-	if (turn % 64 == 0)
-		sched_yield();
-	for (unsigned int i = 0; i < 4; i++)
-		if (slots[slot].content[i] != state)
-			wrong++;
+	/* long enough for who does not see us to have changed the content */
+	for (unsigned int look = 0; look < 40; look++) {
+		for (unsigned int i = 0; i < 4; i++) {
+			if (slots[slot].content[i] != state)
+				wrong++;
+		}
+		if (look == 0 && turn % 64 == 0)
+			sched_yield();
+		atomic_signal_fence(memory_order_seq_cst);
+	}
 	if (turn % 7)
 		pinreg_holds_down(holds, slot);
 	else
@@ -504,17 +604,6 @@ static void *use_always(void *unused)
 	return unused;
 }
 
-/* One slot, and nothing else between up and down than a look: both sides at their fastest. */
-static void *use_one(void *unused)
-{
-	while (!torture_ends) {
-		for (unsigned int i = 0; i < USES; i++)
-			use(1, 1);
-		uses += USES;
-	}
-	return unused;
-}
-
 static void end_and_reuse(uint32_t slot)
 {
 	uint64_t state = slots[slot].state;
@@ -533,23 +622,23 @@ static void end_and_reuse(uint32_t slot)
 	atomic_store_explicit(&slots[slot].state, state, memory_order_release);
 }
 
-static void torture(unsigned int users, void *run(void *), uint32_t few, unsigned int ends)
+static void torture(unsigned int ends)
 {
 	pthread_t threads[USERS];
-	for (uint32_t slot = 1; slot <= few; slot++) {
+	for (uint32_t slot = 1; slot <= FEW; slot++) {
 		slots[slot].state = LIVE;
 		for (unsigned int i = 0; i < 4; i++)
 			slots[slot].content[i] = LIVE;
 	}
-	for (unsigned int i = 0; i < users; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, run, NULL), 0);
+	for (unsigned int i = 0; i < USERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, use_always, NULL), 0);
 	for (unsigned int i = 0; i < ends || uses < ends; i++)
-		end_and_reuse(i % few + 1);
+		end_and_reuse(i % FEW + 1);
 	torture_ends = true;
-	for (unsigned int i = 0; i < users; i++)
+	for (unsigned int i = 0; i < USERS; i++)
 		pthread_join(threads[i], NULL);
 	assert_int_equal(wrong, 0);
-	for (uint32_t slot = 1; slot <= few; slot++) {
+	for (uint32_t slot = 1; slot <= FEW; slot++) {
 		while (slots[slot].handed)
 			put_handed(slot);
 		assert_false(any(slot));
@@ -561,21 +650,14 @@ static void torture__threads_come_and_go(void **state)
 {
 	(void)state;
 	open_holds();
-	torture(USERS, use_always, FEW, 50000);
-}
-
-static void torture__two_in_a_tight_loop(void **state)
-{
-	(void)state;
-	open_holds();
-	torture(1, use_one, 1, 200000);
+	torture(50000);
 }
 
 static void torture__row_0(void **state)
 {
 	(void)state;
 	open_without_barrier();
-	torture(USERS, use_always, FEW, 50000);
+	torture(50000);
 }
 
 static const struct CMUnitTest cases[] = {
@@ -595,7 +677,9 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(memory__none_for_a_row),
 	cmocka_unit_test(fork__the_child_has_all_numbers),
 	cmocka_unit_test(torture__threads_come_and_go),
-	cmocka_unit_test(torture__two_in_a_tight_loop),
+	cmocka_unit_test(race__up_and_end_see_each_other),
+	cmocka_unit_test(race__down_and_end_see_each_other),
+	cmocka_unit_test(race__in_row_0),
 	cmocka_unit_test(torture__row_0),
 };
 
