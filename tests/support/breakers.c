@@ -195,10 +195,10 @@ void breaker_start(struct breaker_job *job, const struct breaker *breaker)
 
 uint64_t breaker_entered(struct breaker_job *job)
 {
-	for (int i = 0; i < 10000 && !*job->entered; i++)
+	for (int i = 0; i < 30000 && !*job->entered; i++)
 		usleep(500);
 	if (!*job->entered)
-		fail_msg("%s: he waited for 5 s in vain", job->path);
+		fail_msg("%s: he waited for 15 s in vain", job->path);
 	return *job->entered;
 }
 

@@ -127,7 +127,7 @@ static int open_domain(struct pinreg_domain **domain)
 static int wait_restored(struct pinreg_domain *domain)
 {
 	struct pinreg_event event = { .size = sizeof(event) };
-	for (unsigned int ms = 0; ms < 5000; ms++) {
+	for (unsigned int ms = 0; ms < 15000; ms++) {
 		while (!pinreg_domain_next_event(domain, &event)) {
 			if (event.type == PINREG_EVENT_RESTORED)
 				return 0;
