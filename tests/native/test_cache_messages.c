@@ -290,8 +290,10 @@ static void silent__shmdt(void **state)
 	char *memory = shmat(id, NULL, 0);
 	test_ok(shmctl(id, IPC_RMID, NULL));
 	assert_ptr_not_equal(memory, MAP_FAILED);
-	listener_watch(&listener, memory, 4 * PAGE);
-	assert_true(listener_watches(&listener, memory, PAGE));
+	/* Linux 6.1 does not even take it */
+	int status = pinreg_monitor_watch(&listener.monitor, (uintptr_t)memory, 4 * PAGE);
+	assert_true(status == 0 || status == -EINVAL);
+	assert_true(listener_watches(&listener, memory, PAGE) == !status);
 	listener_forget(&listener);
 	test_ok(shmdt(memory));
 	assert_false(listener_touched(&listener, memory, 4 * PAGE));
