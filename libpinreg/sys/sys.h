@@ -284,7 +284,7 @@ struct pinreg_sys {
 	int (*unmaps_open)(const char **step);
 	/*
 	 * Whole pages; -EBUSY: some belong to another userfaultfd. To unwatch asks nobody
-	 * whose they are: before Linux 6.17 another's end too
+	 * whose they are: in Linux 6.12 another's end too
 	 */
 	int (*unmaps_watch)(int fd, uint64_t addr, uint64_t length);
 	int (*unmaps_unwatch)(int fd, uint64_t addr, uint64_t length);

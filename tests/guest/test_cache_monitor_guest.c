@@ -151,7 +151,7 @@ static void hugetlb__on_hugetlbfs(void **state)
 	close(fd);
 }
 
-/* Either it refuses to end another's registration, or (before 6.17) it just does so. */
+/* Either it refuses to end another's registration, or (Linux 6.12) it just does so. */
 static void unregister__of_another(void **state)
 {
 	(void)state;
