@@ -4,12 +4,15 @@
  */
 #include "cache/index.h"
 
-/* Of two different numbers never the same: each step can be undone. */
+/*
+ * As good as random, and never the same for two numbers: each step can be undone. The
+ * factors are digits of the golden ratio and of the roots of 2 and 3.
+ */
 static uint32_t weight(uint32_t slot)
 {
 	uint32_t mixed = slot * 0x9e3779b1u;
-	mixed = (mixed ^ mixed >> 15) * 0x2c1b3c6du;
-	mixed = (mixed ^ mixed >> 13) * 0x297a2d39u;
+	mixed = (mixed ^ mixed >> 15) * 0x6a09e667u;
+	mixed = (mixed ^ mixed >> 15) * 0xbb67ae85u;
 	return mixed ^ mixed >> 16;
 }
 

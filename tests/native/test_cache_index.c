@@ -379,6 +379,31 @@ static void index__ends_of_the_address_space(void **state)
 	pinreg_slots_close(&slots, &pinreg_sys_real);
 }
 
+/* What came and went leaves no trace: so the tree never gets deeper than chance makes it. */
+static void index__as_if_the_others_had_never_been(void **state)
+{
+	(void)state;
+	static struct pinreg_slot_links links[MOST + 1];
+	chance_seed(6);
+	open_for(MOST);
+	for (uint32_t slot = 1; slot <= MOST; slot++) {
+		uint64_t start = chance_below(1ull << 40);
+		put_range(slot, start, start + chance_below(1ull << 36));
+		pinreg_index_insert(&it, slot);
+	}
+	for (uint32_t slot = 1; slot <= MOST; slot += 2)
+		pinreg_index_remove(&it, slot);
+	memcpy(links, slots.links, sizeof(links));
+	uint32_t root = it.root;
+	it.root = 0;
+	for (uint32_t slot = 2; slot <= MOST; slot += 2)
+		pinreg_index_insert(&it, slot);
+	assert_int_equal(it.root, root);
+	for (uint32_t slot = 2; slot <= MOST; slot += 2)
+		assert_memory_equal(&slots.links[slot], &links[slot], sizeof(links[slot]));
+	pinreg_slots_close(&slots, &pinreg_sys_real);
+}
+
 /* Of what is below node, without recursion. */
 static unsigned int depth_of(uint32_t root)
 {
@@ -480,6 +505,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(index__empty),
 	cmocka_unit_test(touching__to_the_byte),
 	cmocka_unit_test(index__ends_of_the_address_space),
+	cmocka_unit_test(index__as_if_the_others_had_never_been),
 	cmocka_unit_test(million__upwards),
 	cmocka_unit_test(million__downwards),
 	cmocka_unit_test(million__anywhere),
