@@ -143,7 +143,8 @@ static bool hint_start(void *context, uint32_t slot, uint64_t *start)
 {
 	const struct pinreg_cache *cache = context;
 	const struct pinreg_region *region = &cache->slots.regions[slot];
-	*start = region->addr;
+	/* another region may be on its way into the slot; that one is not LIVE yet */
+	*start = __atomic_load_n(&region->addr, __ATOMIC_RELAXED);
 	return atomic_load_explicit(&region->state, memory_order_relaxed) & PINREG_SLOT_LIVE;
 }
 
