@@ -19,4 +19,18 @@ uint64_t chance(void);
 /* 0 to limit - 1. */
 uint64_t chance_below(uint64_t limit);
 
+/* ---- for many threads: each has a state of its own ---- */
+
+/* To begin with: that of the environment, else another one each time. Printed as well. */
+uint64_t chance_new_seed(void);
+
+/* Any of 64 bits; 0 to count - 1. Both advance the state. */
+uint64_t chance_next(uint64_t *state);
+unsigned int chance_of(uint64_t *state, unsigned int count);
+
+/* ---- how long, how often ---- */
+
+/* The number of that name in the environment, or what it is otherwise. */
+uint64_t chance_setting(const char *name, uint64_t otherwise);
+
 #endif
