@@ -26,11 +26,13 @@
  *   strict each get() also asks the kernel whether an unmapping of watched memory is under
  *   way (one system call); where it is, get() waits until the message is read. Then there
  *   is no gap.
- * - Kept are only mappings that cannot change without such a message: anonymous ones and
- *   huge pages. Not kept are System V segments (shmdt() sends none), mappings of a
- *   userfaultfd of the application, and, unless keep_files says that nobody truncates or
- *   punches them, files and shared memory that has a name or a descriptor. MADV_GUARD_INSTALL
- *   of Linux 6.13 sends no message either: who uses it on registered memory has to call
+ *   madvise(MADV_DONTNEED) is told of before it empties, and not when it has. So what is
+ *   registered of such a range within a second is used, but not kept.
+ * - Kept are only mappings that cannot change without such a message: private anonymous ones,
+ *   huge pages among them. Not kept are System V segments (shmdt() sends none), mappings of a
+ *   userfaultfd of the application, and, unless keep_files says that nobody else truncates,
+ *   punches or empties them, files and shared memory. MADV_GUARD_INSTALL of Linux 6.13 and
+ *   remap_file_pages() send no message either: who uses them on registered memory has to call
  *   pinreg_cache_invalidate().
  * - PINREG_MONITOR_MANUAL: the application says what it unmaps, before it does so.
  * - Where none of these can be had nothing is kept: the last put() deregisters.
@@ -69,7 +71,7 @@ struct pinreg_cache_opts {
 	size_t size; /* sizeof(struct pinreg_cache_opts) */
 	enum pinreg_monitor monitor;
 	unsigned int strict;	 /* 1: no gap, at the price of a system call: see above */
-	unsigned int keep_files; /* 1: nobody truncates or punches files under regions */
+	unsigned int keep_files; /* 1: nobody else cuts or empties files and shared memory */
 	unsigned int no_merge;	 /* 1: register what is asked for, never more */
 	/*
 	 * Rights (IBV_ACCESS_*) that a new region gets beside those asked for, as far as its

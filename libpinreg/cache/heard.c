@@ -3,8 +3,9 @@
  * heard.c -- which memory does not change without the monitor hearing of it.
  *
  * The kinds of plan/backing.h are not enough: shared memory is one kind there, and what
- * counts here is whether anybody else can have a handle to it. The kernel gives memory that
- * has none a name that no descriptor's file has.
+ * counts here is whether anybody else can have a handle to it. The kernel gives huge pages
+ * that have none a name that no descriptor's file has. Memory shared with children is not
+ * heard of: a child may empty it, and the message is the child's.
  */
 #include "cache/heard.h"
 
@@ -13,12 +14,6 @@
 static bool begins(const char *name, const char *with)
 {
 	return !strncmp(name, with, strlen(with));
-}
-
-static bool is_deleted(const char *name, const char *as)
-{
-	size_t length = strlen(as);
-	return begins(name, as) && !strcmp(name + length, " (deleted)");
 }
 
 /* Without a file: a name in brackets is the kernel's, with a few exceptions. */
@@ -31,8 +26,7 @@ static bool is_anonymous(const char *name)
 /* On one of the kernel's own mounts, where a name is what the kernel makes it. */
 static bool has_no_handle(const struct pinreg_mapping *mapping)
 {
-	return is_deleted(mapping->name, "/dev/zero") ||
-	       is_deleted(mapping->name, "/anon_hugepage") || begins(mapping->name, "[anon_shmem:");
+	return !strcmp(mapping->name, "/anon_hugepage (deleted)");
 }
 
 static bool is_heard_of(const struct pinreg_sys *sys, const struct pinreg_mapping *mapping,
@@ -50,7 +44,7 @@ static bool is_heard_of(const struct pinreg_sys *sys, const struct pinreg_mappin
 		return true;
 	if (!file.found || file.device || file.secret)
 		return false;
-	return keep_files || (file.internal && has_no_handle(mapping));
+	return keep_files || (!mapping->shared && file.internal && has_no_handle(mapping));
 }
 
 bool pinreg_heard_of(const struct pinreg_sys *sys, uint64_t addr, uint64_t length, bool keep_files)

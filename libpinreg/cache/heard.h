@@ -12,10 +12,9 @@
 
 /*
  * May a pinned region of the range be kept, if the monitor watches it? All of it must be
- * private anonymous memory, variables of the program, huge pages without a file, or
- * anonymous memory that is shared with children; with keep_files, which says that nobody
- * truncates or punches them, also files, and shared memory that has a name or a
- * descriptor. Never System V segments: shmdt() sends no message.
+ * private anonymous memory, variables of the program, or private huge pages without a file;
+ * with keep_files, which says that nobody else truncates, punches or empties them, also
+ * files, and shared memory of any kind. Never System V segments: shmdt() sends no message.
  * Looks at the memory map, so not under a lock. Where it cannot: no.
  */
 bool pinreg_heard_of(const struct pinreg_sys *sys, uint64_t addr, uint64_t length, bool keep_files);

@@ -106,10 +106,10 @@ static void shared__without_a_handle(void **state)
 {
 	(void)state;
 	char *memory = map(MAP_SHARED | MAP_ANONYMOUS, -1);
-	always(memory, 4 * PAGE);
+	with_keep_files(memory, 4 * PAGE);
 	/* where the kernel has names for it, a name makes no difference */
 	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, memory, PAGE, "named");
-	always(memory, 4 * PAGE);
+	with_keep_files(memory, 4 * PAGE);
 }
 
 /* Names are given by whoever makes the memory: none makes it what it is not. */
@@ -203,7 +203,7 @@ static void hugetlb__without_a_file(void **state)
 {
 	(void)state;
 	always(huge_pages(1, MAP_PRIVATE), HUGE_PAGE);
-	always(huge_pages(1, MAP_SHARED), HUGE_PAGE);
+	with_keep_files(huge_pages(1, MAP_SHARED), HUGE_PAGE);
 }
 
 static const struct CMUnitTest cases[] = {

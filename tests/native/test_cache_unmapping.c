@@ -185,7 +185,10 @@ static void uffd__moved_over(void **state)
 static void uffd__shared_and_removed(void **state)
 {
 	(void)state;
-	open_cache();
+	struct pinreg_cache_opts opts = { .size = sizeof(opts), .keep_files = 1 };
+	tagged_set_up();
+	memory = cached_pages(LENGTH / PAGE);
+	cached_open(&opts);
 	assert_ptr_equal(mmap(memory, LENGTH, PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
 			 memory);
