@@ -33,6 +33,7 @@ void pinreg_cache_retire(struct pinreg_cache *cache, uint32_t slot)
 {
 	pinreg_index_remove(&cache->index, slot);
 	pinreg_lru_remove(&cache->lru, slot);
+	pinreg_hints_drop(&cache->hints, cache->slots.regions[slot].addr, slot);
 	set_state(cache, slot, (state_of(cache, slot) & ~PINREG_SLOT_LIVE) | PINREG_SLOT_LEAVING);
 	push(cache, &cache->leaving, slot);
 }
