@@ -178,7 +178,7 @@ static void kind__anonymous(void **state)
 static void kind__shared_anonymous(void **state)
 {
 	(void)state;
-	open_all(0);
+	open_all(1);
 	expect_sound(1 << 20, MAP_SHARED | MAP_ANONYMOUS, -1);
 	close_all();
 }
@@ -188,6 +188,8 @@ static void kind__huge_pages(void **state)
 	(void)state;
 	open_all(0);
 	expect_sound(2 * HUGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
+	close_all();
+	open_all(1);
 	expect_sound(2 * HUGE_SIZE, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1);
 	close_all();
 }
