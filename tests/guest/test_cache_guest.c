@@ -189,6 +189,11 @@ static void kind__huge_pages(void **state)
 	open_all(0);
 	expect_sound(2 * HUGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
 	close_all();
+}
+
+static void kind__shared_huge_pages(void **state)
+{
+	(void)state;
 	open_all(1);
 	expect_sound(2 * HUGE_SIZE, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1);
 	close_all();
@@ -231,6 +236,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(kind__anonymous),
 	cmocka_unit_test(kind__shared_anonymous),
 	cmocka_unit_test(kind__huge_pages),
+	cmocka_unit_test(kind__shared_huge_pages),
 	cmocka_unit_test(kind__part_of_a_huge_page),
 	cmocka_unit_test(kind__memory_of_a_descriptor),
 };
