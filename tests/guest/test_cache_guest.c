@@ -229,16 +229,11 @@ static void kind__memory_of_a_descriptor(void **state)
 }
 
 static const struct CMUnitTest cases[] = {
-	cmocka_unit_test(uffd__no_stale_byte),
-	cmocka_unit_test(strict__no_stale_byte),
-	cmocka_unit_test(manual__no_stale_byte),
-	cmocka_unit_test(odp__no_stale_byte),
-	cmocka_unit_test(kind__anonymous),
-	cmocka_unit_test(kind__shared_anonymous),
-	cmocka_unit_test(kind__huge_pages),
-	cmocka_unit_test(kind__shared_huge_pages),
-	cmocka_unit_test(kind__part_of_a_huge_page),
-	cmocka_unit_test(kind__memory_of_a_descriptor),
+	cmocka_unit_test(uffd__no_stale_byte),	     cmocka_unit_test(strict__no_stale_byte),
+	cmocka_unit_test(manual__no_stale_byte),     cmocka_unit_test(odp__no_stale_byte),
+	cmocka_unit_test(kind__anonymous),	     cmocka_unit_test(kind__shared_anonymous),
+	cmocka_unit_test(kind__huge_pages),	     cmocka_unit_test(kind__shared_huge_pages),
+	cmocka_unit_test(kind__part_of_a_huge_page), cmocka_unit_test(kind__memory_of_a_descriptor),
 };
 
 TEST_MAIN(cases)
