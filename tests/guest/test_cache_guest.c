@@ -58,7 +58,7 @@ static void uffd__no_stale_byte(void **state)
 {
 	(void)state;
 	struct pinreg_cache_opts opts = { .size = sizeof(opts), .monitor = PINREG_MONITOR_UFFD };
-	torture(&opts, 10);
+	torture(&opts, 8);
 }
 
 static void strict__no_stale_byte(void **state)
@@ -69,14 +69,14 @@ static void strict__no_stale_byte(void **state)
 		.monitor = PINREG_MONITOR_UFFD,
 		.strict = 1,
 	};
-	torture(&opts, 10);
+	torture(&opts, 8);
 }
 
 static void manual__no_stale_byte(void **state)
 {
 	(void)state;
 	struct pinreg_cache_opts opts = { .size = sizeof(opts), .monitor = PINREG_MONITOR_MANUAL };
-	torture(&opts, 5);
+	torture(&opts, 4);
 }
 
 /* Where it is not to be trusted nothing is registered that way, by a cache neither. */
@@ -91,7 +91,7 @@ static void odp__no_stale_byte(void **state)
 	struct pinreg_cache *cache = NULL;
 	struct pinreg_region *region = NULL;
 	if (rdma_trust() == PINREG_TRUST_FULL) {
-		torture(&opts, 5);
+		torture(&opts, 4);
 		return;
 	}
 	unsigned char *memory =
@@ -155,7 +155,7 @@ static void expect_sound(size_t length, int flags, int fd)
 {
 	unsigned char *memory = map_or_fail(length, PROT_READ | PROT_WRITE, flags, fd);
 	assert_false(move(memory, length, 1));
-	for (unsigned int i = 0; i < 20; i++) {
+	for (unsigned int i = 0; i < 8; i++) {
 		assert_true(move(memory, length, 2));
 		assert_true(move(memory + length - RDMA_ROOM, RDMA_ROOM, 3));
 		test_ok(munmap(memory, length));

@@ -14,6 +14,7 @@
 #include "support/arena.h"
 #include "support/chance.h"
 #include "support/test.h"
+#include "sys/sys.h"
 
 #define PAGE 4096u
 #define WINDOW (TORTURE_PAGES * PAGE)
@@ -239,7 +240,8 @@ void torture_run(struct torture *torture)
 	pthread_mutex_init(&torture->lock, NULL);
 	for (unsigned int i = 0; i < torture->threads; i++)
 		test_ok(-pthread_create(&threads[i], NULL, work, torture));
-	for (unsigned int i = 0; i < 100 * torture->seconds && !torture->stop; i++)
+	uint64_t end = pinreg_sys_real.now_ns() + torture->seconds * 1000000000ull;
+	while (pinreg_sys_real.now_ns() < end && !torture->stop)
 		nanosleep(&pause, NULL);
 	torture->stop = true;
 	for (unsigned int i = 0; i < torture->threads; i++)
