@@ -32,6 +32,7 @@
 #include "cache/hints.h"
 #include "cache/holds.h"
 #include "cache/index.h"
+#include "cache/known.h"
 #include "cache/lru.h"
 #include "cache/monitor.h"
 #include "cache/slots.h"
@@ -91,6 +92,7 @@ struct pinreg_cache {
 	struct pinreg_index index;
 	struct pinreg_lru lru;
 	struct pinreg_pending *pending; /* pending.h */
+	struct pinreg_known known;
 	struct pinreg_sort *sorts;
 	uint32_t leaving;     /* slots since the last barrier, through links[].left; 0: none */
 	uint32_t dead;	      /* slots to be deregistered, the same way */

@@ -16,9 +16,12 @@ static bool begins(const char *name, const char *with)
 	return !strncmp(name, with, strlen(with));
 }
 
-/* Without a file: a name in brackets is the kernel's, with a few exceptions. */
-static bool is_anonymous(const char *name)
+/* A name in brackets is the kernel's, with a few exceptions. */
+bool pinreg_heard_is_anonymous(const struct pinreg_mapping *mapping)
 {
+	const char *name = mapping->name;
+	if (pinreg_mapping_has_file(mapping))
+		return false;
 	return !name[0] || !strcmp(name, "[heap]") || begins(name, "[stack") ||
 	       begins(name, "[anon:");
 }
@@ -34,7 +37,7 @@ static bool is_heard_of(const struct pinreg_sys *sys, const struct pinreg_mappin
 {
 	struct pinreg_mapped_file file;
 	if (!pinreg_mapping_has_file(mapping))
-		return is_anonymous(mapping->name);
+		return pinreg_heard_is_anonymous(mapping);
 	if (begins(mapping->name, "/SYSV"))
 		return false;
 	if (!mapping->shared && sys->program_data && sys->program_data(addr))

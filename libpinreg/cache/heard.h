@@ -19,4 +19,7 @@
  */
 bool pinreg_heard_of(const struct pinreg_sys *sys, uint64_t addr, uint64_t length, bool keep_files);
 
+/* Is it private anonymous memory, of which everything is heard? */
+bool pinreg_heard_is_anonymous(const struct pinreg_mapping *mapping);
+
 #endif

@@ -88,6 +88,7 @@ uint64_t pinreg_cache_evict(struct pinreg_cache *cache, uint64_t most)
 uint64_t pinreg_cache_retire_range(struct pinreg_cache *cache, uint64_t start, uint64_t end)
 {
 	uint64_t retired = 0;
+	pinreg_known_forget(&cache->known, start, end);
 	for (struct pinreg_pending *one = cache->pending; one; one = one->next)
 		one->spoiled |= one->start < end && start < one->end;
 	for (uint32_t slot; (slot = pinreg_index_touching(&cache->index, start, end, 0)); retired++)

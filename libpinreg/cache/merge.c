@@ -3,9 +3,9 @@
  * merge.c -- which regions a new one takes in.
  *
  * One that overlaps is always worth it: its pages would be pinned twice. One that only
- * lies beside is taken in while it is no longer than what there is by then: so a buffer
- * that is asked for piece by piece is registered about log2(pieces) times, not once with
- * each piece, and ends as few regions.
+ * lies beside is taken in while it is no longer than what there is by then: so of a
+ * buffer that is asked for piece by piece each byte is registered about log2(pieces) times,
+ * not with each piece that follows, and it ends as few regions.
  */
 #include "cache/cache.h"
 #include "cache/pending.h"

@@ -10,22 +10,12 @@
 #include <sched.h>
 
 #include "base/why.h"
+#include "cache/attempt.h"
 #include "cache/cache.h"
-#include "cache/heard.h"
-#include "cache/pending.h"
 #include "cache/sorts.h"
-#include "cache/watched.h"
 
 /* How often it is asked whether an unmapping is over; each time others may run. */
 #define PATIENCE 1000
-
-/* A registration, and what becomes of it. */
-struct attempt {
-	struct pinreg_cache *cache;
-	struct pinreg_pending pending;
-	bool keep;
-	struct pinreg_region *made;
-};
 
 /* Is all told that was unmapped before now? With strict only; no: one unmaps all the time. */
 static bool is_certain(struct pinreg_cache *cache)
@@ -39,80 +29,6 @@ static bool is_certain(struct pinreg_cache *cache)
 		sched_yield();
 	}
 	return true;
-}
-
-/* May it be kept, as far as its kind goes? ASSUMPTIONS: watched before it was made. */
-static bool is_sound(const struct attempt *attempt, bool watched)
-{
-	struct pinreg_cache *cache = attempt->cache;
-	const struct pinreg_pending *range = &attempt->pending;
-	if (pinreg_region_facts_of(attempt->made)->decision.plan.method == PINREG_METHOD_ODP)
-		return true;
-	if (cache->monitor != PINREG_MONITOR_UFFD)
-		return cache->monitor == PINREG_MONITOR_MANUAL;
-	uint64_t length = range->end - range->start;
-	return watched &&
-	       pinreg_heard_of(cache->device->sys, range->start, length, cache->opts.keep_files) &&
-	       pinreg_monitor_settled(&cache->watcher, range->start, length);
-}
-
-/* Register the listed range with these rights. 0, or -errno with *why. */
-static int make(struct attempt *attempt, unsigned int access, bool single_kind,
-		struct pinreg_why *why)
-{
-	struct pinreg_cache *cache = attempt->cache;
-	void *addr = (void *)(uintptr_t)attempt->pending.start;
-	uint64_t length = attempt->pending.end - attempt->pending.start;
-	struct pinreg_region_opts opts = {
-		.size = sizeof(opts),
-		.access = access,
-		.method = cache->opts.method,
-		.granularity = cache->opts.granularity,
-		.allow_private_file = cache->opts.allow_private_file,
-		.no_staging = 1,
-		.single_kind = single_kind,
-		.no_populate = cache->opts.no_populate,
-		.threads = cache->opts.threads,
-	};
-	if (cache->home.on_file(cache->home.context, attempt->pending.start, length))
-		return cache->home.on_file_register(cache->home.context, addr, length, &opts, why,
-						    &attempt->made);
-	bool watched = cache->monitor == PINREG_MONITOR_UFFD &&
-		       !pinreg_watched_add(cache, attempt->pending.start, attempt->pending.end);
-	int status =
-		pinreg_region_make(&cache->home.place, addr, length, &opts, why, &attempt->made);
-	attempt->keep = !status && is_sound(attempt, watched);
-	return status;
-}
-
-/* As make(), with the cache's rights too where the mapping allows them. */
-static int make_wide(struct attempt *attempt, unsigned int access, bool single_kind,
-		     struct pinreg_why *why)
-{
-	unsigned int wide = access | attempt->cache->opts.access;
-	int status = make(attempt, wide, single_kind, why);
-	if (status == -EACCES && wide != access)
-		status = make(attempt, access, single_kind, why);
-	return status;
-}
-
-/* As make_wide(); where it is for want of room, idle regions go, more of them each time. */
-static int make_at_any_cost(struct attempt *attempt, unsigned int access, struct pinreg_why *why)
-{
-	struct pinreg_cache *cache = attempt->cache;
-	uint64_t gone, more = 1;
-	int status = make_wide(attempt, access, false, why);
-	while (status == -ENOMEM) {
-		pthread_mutex_lock(&cache->lock);
-		gone = pinreg_cache_evict(cache, more);
-		pinreg_cache_reap(cache);
-		pthread_mutex_unlock(&cache->lock);
-		if (!gone)
-			break;
-		more *= 2;
-		status = make_wide(attempt, access, false, why);
-	}
-	return status;
 }
 
 /* What lies in the new region, and has no right that it lacks, is of no more use. */
@@ -136,7 +52,7 @@ static void retire_within(struct pinreg_cache *cache, uint32_t slot)
  * Into the slot, and held. Under the lock. The registration is the slot's already, which
  * nobody looks at before it is LIVE.
  */
-static void publish(struct attempt *attempt, uint32_t slot)
+static void publish(struct pinreg_attempt *attempt, uint32_t slot)
 {
 	struct pinreg_cache *cache = attempt->cache;
 	struct pinreg_region *region = &cache->slots.regions[slot];
@@ -161,7 +77,7 @@ static void publish(struct attempt *attempt, uint32_t slot)
 }
 
 /* Who asked for it holds what was made, in a slot or not. */
-static struct pinreg_region *keep(struct attempt *attempt)
+static struct pinreg_region *keep(struct pinreg_attempt *attempt)
 {
 	struct pinreg_cache *cache = attempt->cache;
 	const struct pinreg_region_facts *facts =
@@ -180,11 +96,25 @@ static struct pinreg_region *keep(struct attempt *attempt)
 	return region;
 }
 
+/* May more regions of that mapping be made in the same way? Under the lock. */
+static void remember(struct pinreg_attempt *attempt, const struct pinreg_region *region)
+{
+	struct pinreg_cache *cache = attempt->cache;
+	const struct pinreg_watched *watched = &attempt->watched;
+	if (watched->end && !attempt->pending.spoiled &&
+	    region->facts->decision.plan.method == PINREG_METHOD_PIN &&
+	    attempt->access & IBV_ACCESS_LOCAL_WRITE &&
+	    cache->opts.granularity == PINREG_GRANULARITY_BYTE)
+		pinreg_known_add(&cache->known, watched->start, watched->end, attempt->access,
+				 region->facts);
+}
+
 /* The end of it, under the lock. */
-static void end(struct attempt *attempt, struct pinreg_region *region)
+static void end(struct pinreg_attempt *attempt, struct pinreg_region *region)
 {
 	struct pinreg_cache *cache = attempt->cache;
 	if (region && region->number) {
+		remember(attempt, region);
 		publish(attempt, region->number);
 	} else {
 		pinreg_pending_unreserve(cache, &attempt->pending);
@@ -195,13 +125,13 @@ static void end(struct attempt *attempt, struct pinreg_region *region)
 }
 
 /* The larger range first, then the one that was asked for. */
-static int attempt_both(struct attempt *attempt, const struct pinreg_want *want,
+static int attempt_both(struct pinreg_attempt *attempt, const struct pinreg_want *want,
 			struct pinreg_why *why)
 {
 	struct pinreg_cache *cache = attempt->cache;
 	struct pinreg_pending *range = &attempt->pending;
 	if (range->end - range->start > want->end - want->start) {
-		int status = make_wide(attempt, want->access, true, why);
+		int status = pinreg_attempt_wide(attempt, want->access, true, why);
 		if (!status && attempt->keep && attempt->pending.reserved)
 			return 0;
 		if (!status)
@@ -214,7 +144,7 @@ static int attempt_both(struct attempt *attempt, const struct pinreg_want *want,
 		pinreg_pending_reserve(cache, range);
 		pthread_mutex_unlock(&cache->lock);
 	}
-	return make_at_any_cost(attempt, want->access, why);
+	return pinreg_attempt_at_any_cost(attempt, want->access, why);
 }
 
 /* 0: nothing is there. Under the lock, which is let go while it waits. */
@@ -234,7 +164,7 @@ static uint32_t find_or_wait(struct pinreg_cache *cache, const struct pinreg_wan
 int pinreg_cache_miss(struct pinreg_cache *cache, const struct pinreg_want *want,
 		      struct pinreg_why *why, struct pinreg_region **out)
 {
-	struct attempt attempt = { .cache = cache };
+	struct pinreg_attempt attempt = { .cache = cache };
 	bool certain = is_certain(cache);
 	pthread_mutex_lock(&cache->lock);
 	uint32_t slot = certain ? find_or_wait(cache, want) : 0;
@@ -252,10 +182,15 @@ int pinreg_cache_miss(struct pinreg_cache *cache, const struct pinreg_want *want
 	cache->merges += attempt.pending.end - attempt.pending.start > want->end - want->start;
 	pinreg_pending_list(cache, &attempt.pending);
 	pinreg_pending_reserve(cache, &attempt.pending);
+	const struct pinreg_region_facts *facts =
+		pinreg_known_find(&cache->known, attempt.pending.start, attempt.pending.end,
+				  want->access | cache->opts.access);
 	pthread_mutex_unlock(&cache->lock);
 
-	int status = attempt_both(&attempt, want, why);
-	struct pinreg_region *region = status ? NULL : keep(&attempt);
+	struct pinreg_region *region = pinreg_attempt_as_before(&attempt, facts);
+	int status = region ? 0 : attempt_both(&attempt, want, why);
+	if (!region && !status)
+		region = keep(&attempt);
 	pthread_mutex_lock(&cache->lock);
 	end(&attempt, region);
 	if (region && region->number)

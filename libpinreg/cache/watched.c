@@ -5,6 +5,7 @@
 #include "cache/watched.h"
 
 #include "cache/cache.h"
+#include "cache/heard.h"
 #include "cache/pending.h"
 
 #define BLOCK (2ull << 20)
@@ -20,9 +21,13 @@ static uint64_t up(uint64_t addr, uint64_t unit)
 	return end < addr ? UINT64_MAX - unit + 1 : end;
 }
 
-/* The blocks of [*start, *end), as far as the mappings at both ends go. 0 or -errno. */
+/*
+ * The blocks of [*start, *end), as far as the mappings at both ends go. 1: these are one
+ * anonymous mapping, 0: they are not, or -errno.
+ */
 static int widen(const struct pinreg_sys *sys, uint64_t *start, uint64_t *end)
 {
+	bool plain = false;
 	struct pinreg_maps maps;
 	struct pinreg_mapping mapping;
 	uint64_t lowest = 0, highest = 0;
@@ -33,6 +38,7 @@ static int widen(const struct pinreg_sys *sys, uint64_t *start, uint64_t *end)
 	if (!status) {
 		lowest = mapping.start;
 		highest = mapping.end;
+		plain = pinreg_heard_is_anonymous(&mapping) && highest >= *end;
 		if (highest < *end)
 			status = sys->maps_find(&maps, *end - 1, &mapping);
 		highest = mapping.end;
@@ -43,15 +49,20 @@ static int widen(const struct pinreg_sys *sys, uint64_t *start, uint64_t *end)
 	uint64_t low = down(*start, BLOCK), high = up(*end, BLOCK);
 	*start = low > lowest ? low : lowest;
 	*end = high < highest ? high : highest;
-	return 0;
+	return plain;
 }
 
-int pinreg_watched_add(struct pinreg_cache *cache, uint64_t start, uint64_t end)
+int pinreg_watched_add(struct pinreg_cache *cache, uint64_t start, uint64_t end,
+		       struct pinreg_watched *out)
 {
-	const struct pinreg_sys *sys = cache->device->sys;
 	uint64_t low = start, high = end;
-	if (!widen(sys, &low, &high) && !pinreg_monitor_watch(&cache->watcher, low, high - low))
+	int plain = widen(cache->device->sys, &low, &high);
+	*out = (struct pinreg_watched){ 0 };
+	if (plain >= 0 && !pinreg_monitor_watch(&cache->watcher, low, high - low)) {
+		if (plain)
+			*out = (struct pinreg_watched){ low, high };
 		return 0;
+	}
 	/* something beside it cannot be watched, or is another's */
 	return pinreg_monitor_watch(&cache->watcher, start, end - start);
 }

@@ -15,8 +15,14 @@
 
 struct pinreg_cache;
 
+/* What came to be watched. */
+struct pinreg_watched {
+	uint64_t start, end; /* of one anonymous mapping; both 0: of something else */
+};
+
 /* Watch at least [start, end). 0, or the -errno of the kernel. */
-int pinreg_watched_add(struct pinreg_cache *cache, uint64_t start, uint64_t end);
+int pinreg_watched_add(struct pinreg_cache *cache, uint64_t start, uint64_t end,
+		       struct pinreg_watched *out);
 
 /*
  * Watch no page of [start, end) but those of which regions have a part. Under the cache's

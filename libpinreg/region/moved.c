@@ -2,6 +2,7 @@
 /*
  * moved.c -- a region in 64 bytes: what it shares with others, and what is its own.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "region/region.h"
@@ -50,6 +51,39 @@ void pinreg_region_move(struct pinreg_region *made, const struct pinreg_region_f
 	pinreg_region_unlink(whole);
 	pthread_mutex_unlock(&set->lock);
 	pinreg_region_free(whole);
+}
+
+int pinreg_region_fill(const struct pinreg_region_facts *facts, uint64_t addr, uint64_t length,
+		       struct pinreg_region *slot)
+{
+	struct pinreg_device *device = facts->device;
+	struct pinreg_region_set *set = facts->set;
+	struct pinreg_region what = { .facts = facts, .addr = addr, .length = length };
+	uint64_t pages = pinreg_region_pages(&what);
+	struct ibv_mr *mr;
+	if (length > device->max_mr_size)
+		return -E2BIG;
+	int status = pinreg_device_pin(device, pages);
+	if (status)
+		return status;
+	status = device->sys->mr_register(device->pd, (void *)(uintptr_t)addr, length, addr,
+					  facts->decision.plan.access, &mr);
+	if (status) {
+		pinreg_device_unpin(device, pages);
+		return status;
+	}
+	pthread_mutex_lock(&set->lock);
+	set->count++;
+	uint64_t generation = set->generation;
+	pthread_mutex_unlock(&set->lock);
+	slot->facts = facts;
+	slot->mr = mr;
+	__atomic_store_n(&slot->addr, addr, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->length, length, __ATOMIC_RELAXED);
+	atomic_store_explicit(&slot->keys, (uint64_t)mr->lkey << 32 | mr->rkey,
+			      memory_order_relaxed);
+	atomic_store_explicit(&slot->generation, generation, memory_order_relaxed);
+	return 0;
 }
 
 int pinreg_region_end(struct pinreg_region *slot)

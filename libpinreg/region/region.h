@@ -183,6 +183,14 @@ void pinreg_region_move(struct pinreg_region *made, const struct pinreg_region_f
 			struct pinreg_region *slot);
 
 /*
+ * Register a range of pinned, ordinary memory of which facts are known to hold, as *slot: as
+ * if it had been made and moved. 0; or -errno of whatever was against it, and nothing is
+ * changed: make it, which looks and says why. ASSUMPTIONS: as of move.
+ */
+int pinreg_region_fill(const struct pinreg_region_facts *facts, uint64_t addr, uint64_t length,
+		       struct pinreg_region *slot);
+
+/*
  * End the registration of what was moved. 0 and the set does not count it any more, or
  * -errno and it stays as it is. ASSUMPTIONS: nobody uses slot; locks as above.
  */

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * attempt.c -- the ways to register what is not there.
+ */
+#include "cache/attempt.h"
+
+#include <errno.h>
+
+#include "cache/heard.h"
+#include "region/populate.h"
+
+/* May it be kept, as far as its kind goes? ASSUMPTIONS: watched before it was made. */
+static bool is_sound(const struct pinreg_attempt *attempt, bool watched)
+{
+	struct pinreg_cache *cache = attempt->cache;
+	const struct pinreg_pending *range = &attempt->pending;
+	if (pinreg_region_facts_of(attempt->made)->decision.plan.method == PINREG_METHOD_ODP)
+		return true;
+	if (cache->monitor != PINREG_MONITOR_UFFD)
+		return cache->monitor == PINREG_MONITOR_MANUAL;
+	uint64_t length = range->end - range->start;
+	return watched &&
+	       pinreg_heard_of(cache->device->sys, range->start, length, cache->opts.keep_files) &&
+	       pinreg_monitor_settled(&cache->watcher, range->start, length);
+}
+
+/* Register the listed range with these rights. 0, or -errno with *why. */
+static int make(struct pinreg_attempt *attempt, unsigned int access, bool single_kind,
+		struct pinreg_why *why)
+{
+	struct pinreg_cache *cache = attempt->cache;
+	void *addr = (void *)(uintptr_t)attempt->pending.start;
+	uint64_t length = attempt->pending.end - attempt->pending.start;
+	struct pinreg_region_opts opts = {
+		.size = sizeof(opts),
+		.access = access,
+		.method = cache->opts.method,
+		.granularity = cache->opts.granularity,
+		.allow_private_file = cache->opts.allow_private_file,
+		.no_staging = 1,
+		.single_kind = single_kind,
+		.no_populate = cache->opts.no_populate,
+		.threads = cache->opts.threads,
+	};
+	attempt->keep = false;
+	attempt->watched = (struct pinreg_watched){ 0 };
+	if (cache->home.on_file(cache->home.context, attempt->pending.start, length))
+		return cache->home.on_file_register(cache->home.context, addr, length, &opts, why,
+						    &attempt->made);
+	attempt->access = access;
+	bool watched = cache->monitor == PINREG_MONITOR_UFFD &&
+		       !pinreg_watched_add(cache, attempt->pending.start, attempt->pending.end,
+					   &attempt->watched);
+	int status =
+		pinreg_region_make(&cache->home.place, addr, length, &opts, why, &attempt->made);
+	attempt->keep = !status && is_sound(attempt, watched);
+	return status;
+}
+
+int pinreg_attempt_wide(struct pinreg_attempt *attempt, unsigned int access, bool single_kind,
+			struct pinreg_why *why)
+{
+	unsigned int wide = access | attempt->cache->opts.access;
+	int status = make(attempt, wide, single_kind, why);
+	if (status == -EACCES && wide != access)
+		status = make(attempt, access, single_kind, why);
+	return status;
+}
+
+int pinreg_attempt_at_any_cost(struct pinreg_attempt *attempt, unsigned int access,
+			       struct pinreg_why *why)
+{
+	struct pinreg_cache *cache = attempt->cache;
+	uint64_t gone, more = 1;
+	int status = pinreg_attempt_wide(attempt, access, false, why);
+	while (status == -ENOMEM) {
+		pthread_mutex_lock(&cache->lock);
+		gone = pinreg_cache_evict(cache, more);
+		pinreg_cache_reap(cache);
+		pthread_mutex_unlock(&cache->lock);
+		if (!gone)
+			break;
+		more *= 2;
+		status = pinreg_attempt_wide(attempt, access, false, why);
+	}
+	return status;
+}
+
+struct pinreg_region *pinreg_attempt_as_before(struct pinreg_attempt *attempt,
+					       const struct pinreg_region_facts *facts)
+{
+	struct pinreg_cache *cache = attempt->cache;
+	uint64_t start = attempt->pending.start, length = attempt->pending.end - start;
+	struct pinreg_populate how = {
+		.write = true,
+		.huge = true,
+		.threads = cache->opts.threads,
+	};
+	if (!facts || !attempt->pending.reserved ||
+	    cache->home.on_file(cache->home.context, start, length) ||
+	    !pinreg_monitor_settled(&cache->watcher, start, length))
+		return NULL;
+	if (!cache->opts.no_populate)
+		pinreg_populate_range(cache->device, (void *)(uintptr_t)start, length, &how);
+	pthread_mutex_lock(&cache->lock);
+	uint32_t slot = pinreg_slots_take(&cache->slots);
+	pthread_mutex_unlock(&cache->lock);
+	struct pinreg_region *region = &cache->slots.regions[slot];
+	if (!slot)
+		return NULL;
+	if (!pinreg_region_fill(facts, start, length, region)) {
+		region->number = slot;
+		return region;
+	}
+	pthread_mutex_lock(&cache->lock);
+	pinreg_slots_release(&cache->slots, slot);
+	pthread_mutex_unlock(&cache->lock);
+	return NULL;
+}
