@@ -183,8 +183,9 @@ int pinreg_cache_invalidate(struct pinreg_cache *cache, void *addr, size_t lengt
 /*
  * pinreg_cache_query -- counters since it was opened, and sizes as they are now.
  *
- * Takes time in proportion to the regions: in_use is counted. out: set out->size before
- * the call. Return: 0, or -EINVAL. Thread: any. Since: 0.1
+ * What this thread has unmapped before is in it. Takes time in proportion to the regions:
+ * in_use is counted. out: set out->size before the call.
+ * Return: 0, or -EINVAL. Thread: any. Since: 0.1
  */
 int pinreg_cache_query(struct pinreg_cache *cache, struct pinreg_cache_info *out);
 

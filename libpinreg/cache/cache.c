@@ -268,6 +268,9 @@ int pinreg_cache_query(struct pinreg_cache *cache, struct pinreg_cache_info *out
 	if (pinreg_device_inherited(cache->device))
 		return -EPERM;
 	pthread_mutex_lock(&cache->lock);
+	/* who asks after he has unmapped something is told of what came of it */
+	while (atomic_load(&cache->care) & PINREG_CARE_CHANGING)
+		pthread_cond_wait(&cache->settled, &cache->lock);
 	pinreg_holds_barrier(cache->holds);
 	struct pinreg_cache_info info = {
 		.monitor = cache->monitor,

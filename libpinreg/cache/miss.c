@@ -14,17 +14,18 @@
 #include "cache/cache.h"
 #include "cache/sorts.h"
 
-/* How often it is asked whether an unmapping is over; each time others may run. */
-#define PATIENCE 1000
+/* So long it is asked, again and again, whether an unmapping is over; others run meanwhile. */
+#define PATIENCE_NS 100000000u
 
 /* Is all told that was unmapped before now? With strict only; no: one unmaps all the time. */
 static bool is_certain(struct pinreg_cache *cache)
 {
-	unsigned int tries = 0;
+	const struct pinreg_sys *sys = cache->device->sys;
 	if (!cache->opts.strict)
 		return true;
+	uint64_t end = sys->now_ns() + PATIENCE_NS;
 	while (pinreg_monitor_pending(&cache->watcher)) {
-		if (++tries == PATIENCE)
+		if (sys->now_ns() > end)
 			return false;
 		sched_yield();
 	}
