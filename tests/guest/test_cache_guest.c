@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "support/arena.h"
 #include "support/chance.h"
 #include "support/rdma.h"
 #include "support/runs.h"
@@ -150,18 +151,30 @@ static bool move(unsigned char *memory, size_t length, unsigned int seed)
 	return after.hits > before.hits;
 }
 
+/* Where the library's threads do not map anything while there is nothing. */
+static unsigned char *own_addresses(size_t length)
+{
+	uintptr_t start = (uintptr_t)arena_open(length + HUGE_SIZE);
+	return (unsigned char *)((start + HUGE_SIZE - 1) & ~(uintptr_t)(HUGE_SIZE - 1));
+}
+
+static void map_at(unsigned char *addr, size_t length, int flags, int fd)
+{
+	assert_ptr_equal(mmap(addr, length, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0),
+			 addr);
+}
+
 /* Kept while it is mapped, and not a moment longer. */
 static void expect_sound(size_t length, int flags, int fd)
 {
-	unsigned char *memory = map_or_fail(length, PROT_READ | PROT_WRITE, flags, fd);
+	unsigned char *memory = own_addresses(length);
+	map_at(memory, length, flags, fd);
 	assert_false(move(memory, length, 1));
 	for (unsigned int i = 0; i < 8; i++) {
 		assert_true(move(memory, length, 2));
 		assert_true(move(memory + length - RDMA_ROOM, RDMA_ROOM, 3));
 		test_ok(munmap(memory, length));
-		assert_ptr_equal(
-			mmap(memory, length, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0),
-			memory);
+		map_at(memory, length, flags, fd);
 		assert_false(move(memory, length, 4 + i));
 	}
 	test_ok(munmap(memory, length));
@@ -203,16 +216,14 @@ static void kind__shared_huge_pages(void **state)
 static void kind__part_of_a_huge_page(void **state)
 {
 	(void)state;
-	unsigned char *memory = map_or_fail(2 * HUGE_SIZE, PROT_READ | PROT_WRITE,
-					    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
+	unsigned char *memory = own_addresses(2 * HUGE_SIZE);
+	map_at(memory, 2 * HUGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
 	open_all(0);
 	assert_false(move(memory + PAGE, RDMA_ROOM, 1));
 	assert_true(move(memory + PAGE, RDMA_ROOM, 2));
 	assert_false(move(memory + HUGE_SIZE + PAGE, RDMA_ROOM, 3));
 	test_ok(munmap(memory, HUGE_SIZE));
-	assert_ptr_equal(mmap(memory, HUGE_SIZE, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_FIXED, -1, 0),
-			 memory);
+	map_at(memory, HUGE_SIZE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
 	assert_false(move(memory + PAGE, RDMA_ROOM, 4));
 	assert_true(move(memory + HUGE_SIZE + PAGE, RDMA_ROOM, 5));
 	close_all();
