@@ -26,7 +26,7 @@ static const struct way {
 	{ "uffd", { .monitor = PINREG_MONITOR_UFFD }, false, 3 },
 	{ "uffd, strict", { .monitor = PINREG_MONITOR_UFFD, .strict = 1 }, false, 3 },
 	{ "uffd, few regions, emptied",
-	  { .monitor = PINREG_MONITOR_UFFD, .max_regions = 48, .max_merge = 1 << 15 },
+	  { .monitor = PINREG_MONITOR_UFFD, .max_regions = 16, .max_merge = 1 << 15 },
 	  true,
 	  1 },
 	{ "manual", { .monitor = PINREG_MONITOR_MANUAL }, true, 1 },
