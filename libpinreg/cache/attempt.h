@@ -15,6 +15,7 @@ struct pinreg_attempt {
 	struct pinreg_pending pending; /* listed */
 	bool keep;		       /* it may be kept */
 	unsigned int access;	       /* that it was registered for */
+	uint64_t told;		       /* the cache's, when it was listed */
 	struct pinreg_watched watched;
 	struct pinreg_region *made;
 };

@@ -93,6 +93,7 @@ struct pinreg_cache {
 	struct pinreg_lru lru;
 	struct pinreg_pending *pending; /* pending.h */
 	struct pinreg_known known;
+	uint64_t told; /* how often memory was told to have changed */
 	struct pinreg_sort *sorts;
 	uint32_t leaving;     /* slots since the last barrier, through links[].left; 0: none */
 	uint32_t dead;	      /* slots to be deregistered, the same way */

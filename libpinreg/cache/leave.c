@@ -89,6 +89,7 @@ uint64_t pinreg_cache_retire_range(struct pinreg_cache *cache, uint64_t start, u
 {
 	uint64_t retired = 0;
 	pinreg_known_forget(&cache->known, start, end);
+	cache->told++;
 	for (struct pinreg_pending *one = cache->pending; one; one = one->next)
 		one->spoiled |= one->start < end && start < one->end;
 	for (uint32_t slot; (slot = pinreg_index_touching(&cache->index, start, end, 0)); retired++)

@@ -102,7 +102,8 @@ static void remember(struct pinreg_attempt *attempt, const struct pinreg_region 
 {
 	struct pinreg_cache *cache = attempt->cache;
 	const struct pinreg_watched *watched = &attempt->watched;
-	if (watched->end && !attempt->pending.spoiled &&
+	/* more is watched than is listed: any change may have been of that */
+	if (watched->end && attempt->told == cache->told && !attempt->pending.spoiled &&
 	    region->facts->decision.plan.method == PINREG_METHOD_PIN &&
 	    attempt->access & IBV_ACCESS_LOCAL_WRITE &&
 	    cache->opts.granularity == PINREG_GRANULARITY_BYTE)
@@ -182,6 +183,7 @@ int pinreg_cache_miss(struct pinreg_cache *cache, const struct pinreg_want *want
 	pinreg_cache_merge(cache, &attempt.pending);
 	cache->merges += attempt.pending.end - attempt.pending.start > want->end - want->start;
 	pinreg_pending_list(cache, &attempt.pending);
+	attempt.told = cache->told;
 	pinreg_pending_reserve(cache, &attempt.pending);
 	const struct pinreg_region_facts *facts =
 		pinreg_known_find(&cache->known, attempt.pending.start, attempt.pending.end,
