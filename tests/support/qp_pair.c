@@ -117,6 +117,19 @@ enum ibv_wc_status qp_pair_wait(struct qp_pair *pair, int side)
 	return IBV_WC_GENERAL_ERR;
 }
 
+void qp_pair_wait_error(struct qp_pair *pair, int side)
+{
+	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_RESET };
+	struct ibv_qp_init_attr init;
+	for (unsigned int i = 0; i < 10000; i++) {
+		test_ok(-ibv_query_qp(pair->qp[side], &attr, IBV_QP_STATE, &init));
+		if (attr.qp_state == IBV_QPS_ERR)
+			return;
+		hooks_nap(1);
+	}
+	fail_msg("the queue pair is in state %d, not in error, after 10 s", attr.qp_state);
+}
+
 enum ibv_wc_status qp_pair_move(struct qp_pair *pair, enum ibv_wr_opcode opcode,
 				const struct ibv_mr *local, uint32_t length, uint64_t remote,
 				uint32_t rkey)

@@ -22,6 +22,10 @@ void qp_pair_close(struct qp_pair *pair);
 /* The status of the next completion of a side; fails the case after some seconds. */
 enum ibv_wc_status qp_pair_wait(struct qp_pair *pair, int side);
 
+/* Waits until a side's queue pair is in error, which may come after the completion that
+ * brought it there; fails the case after some seconds. */
+void qp_pair_wait_error(struct qp_pair *pair, int side);
+
 /* The peer writes or reads; the completion's status. */
 enum ibv_wc_status qp_pair_move(struct qp_pair *pair, enum ibv_wr_opcode opcode,
 				const struct ibv_mr *local, uint32_t length, uint64_t remote,
