@@ -2,11 +2,11 @@
 /*
  * bench-cache.c -- the registration cache against UCX's, libfabric's, and none.
  *
- *   bench-cache [hits] [memory] [munmap] [device]     all of them
+ *   bench-cache [hits] [misses] [memory] [munmap] [device]     all of them
  *
- * hits: get and put of a region that is there. memory: of a million regions. munmap: of
- * memory that is not registered. These need no device: registering does nothing.
- * device: a miss, against plain registration, and hits, against libfabric's.
+ * hits: get and put of a region that is there. misses: of one that is not. memory: of a million
+ * regions. munmap: of memory that is not registered. These need no device: registering does
+ * nothing. device: a miss, against plain registration, and hits, against libfabric's.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,9 +20,8 @@ static const struct part {
 	void (*run)(void);
 } parts[] = {
 	/* forks before there are threads */
-	{ "munmap", cache_bench_unmap },
-	{ "memory", cache_bench_memory },
-	{ "hits", cache_bench_hits },
+	{ "munmap", cache_bench_unmap },  { "memory", cache_bench_memory },
+	{ "hits", cache_bench_hits },	  { "misses", cache_bench_misses },
 	{ "device", cache_bench_device },
 };
 
@@ -43,7 +42,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		size_t part = find(argv[i]);
 		if (part == PARTS) {
-			fprintf(stderr, "usage: bench-cache [hits] [memory] [munmap] [device]\n");
+			fprintf(stderr,
+				"usage: bench-cache [hits] [misses] [memory] [munmap] [device]\n");
 			return 2;
 		}
 		wanted[part] = true;

@@ -3,10 +3,12 @@
  * cache-device.c -- on a real device: what a miss costs, and hits against libfabric's cache.
  *
  * A miss is the get of a range that is not in the cache, the other is ibv_reg_mr() of it.
- * In turnover the cache is so small that each miss ends another region, as ibv_dereg_mr()
- * does after each ibv_reg_mr(). The memory was touched before, and the same ranges come
- * again and again; the best of many rounds.
+ * Each round has new memory, which was touched. miss: of many ranges of one mapping, the
+ * first of them too. first-miss: each range is alone in its mapping. turnover: as miss, but
+ * on memory that stays, and the cache is so small that each miss ends another region, as
+ * ibv_dereg_mr() does after each ibv_reg_mr(). Each round's mean; of many rounds the median.
  */
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -21,127 +23,161 @@
 #include "fail.h"
 
 #define ACCESS (IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ)
-#define RANGES 8u /* a round registers each */
-#define KEPT 2u	  /* in turnover */
+#define RANGES_MAX 256u
 #define ROUNDS_MAX 101u
 #define ROUNDS_MIN 7u
-#define CASE_NS UINT64_C(8000000000)
+#define CASE_NS UINT64_C(6000000000)
 
 struct bench {
 	struct ibv_pd *pd;
+	struct pinreg_domain *domain;
 	struct pinreg_cache *cache;
-	struct pinreg_cache *small;
 	char *memory;
-	size_t length; /* of a range; as much lies between two */
+	size_t length;	     /* of a range; as much lies between two */
+	unsigned int ranges; /* a round registers each */
 };
+
+static size_t bytes_of(const struct bench *bench)
+{
+	return 2 * bench->ranges * bench->length;
+}
 
 static char *range(const struct bench *bench, unsigned int number)
 {
 	return bench->memory + 2 * number * bench->length;
 }
 
-static struct pinreg_region *get(struct pinreg_cache *cache, char *addr, size_t length)
+/* alone: each range is a mapping of its own. */
+static void map(struct bench *bench, bool alone)
+{
+	bench->memory = mmap(NULL, bytes_of(bench), PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (bench->memory == MAP_FAILED)
+		die("mmap", strerror(errno));
+	for (unsigned int i = 0; i < bench->ranges; i++) {
+		memset(range(bench, i), 1, bench->length);
+		if (alone && mprotect(range(bench, i) + bench->length, bench->length, PROT_NONE))
+			die("mprotect", strerror(errno));
+	}
+}
+
+static void unmap(const struct bench *bench)
+{
+	munmap(bench->memory, bytes_of(bench));
+}
+
+static struct pinreg_region *get(const struct bench *bench, unsigned int number)
 {
 	struct pinreg_region *region;
 	struct pinreg_why why;
-	if (pinreg_cache_get(cache, addr, length, ACCESS, NULL, &why, &region))
+	if (pinreg_cache_get(bench->cache, range(bench, number), bench->length, ACCESS, NULL, &why,
+			     &region))
 		refused("pinreg_cache_get", &why);
 	return region;
 }
 
-static double microseconds(uint64_t start)
+static double microseconds(const struct bench *bench, uint64_t start)
 {
-	return (double)(bench_now_ns() - start) / RANGES / 1000;
+	return (double)(bench_now_ns() - start) / bench->ranges / 1000;
+}
+
+static struct ibv_mr *register_range(const struct bench *bench, unsigned int number)
+{
+	struct ibv_mr *mr = ibv_reg_mr(bench->pd, range(bench, number), bench->length, ACCESS);
+	if (!mr)
+		die("ibv_reg_mr", strerror(errno));
+	return mr;
 }
 
 static double miss_ours(const struct bench *bench)
 {
-	struct pinreg_region *regions[RANGES];
+	static struct pinreg_region *regions[RANGES_MAX];
 	uint64_t start = bench_now_ns();
-	for (unsigned int i = 0; i < RANGES; i++)
-		regions[i] = get(bench->cache, range(bench, i), bench->length);
-	double spent = microseconds(start);
-	for (unsigned int i = 0; i < RANGES; i++)
+	for (unsigned int i = 0; i < bench->ranges; i++)
+		regions[i] = get(bench, i);
+	double spent = microseconds(bench, start);
+	for (unsigned int i = 0; i < bench->ranges; i++)
 		pinreg_cache_put(bench->cache, regions[i]);
-	if (pinreg_cache_invalidate(bench->cache, NULL, 0))
-		die("pinreg_cache_invalidate", "it fails");
 	return spent;
 }
 
 static double miss_other(const struct bench *bench)
 {
-	struct ibv_mr *regions[RANGES];
+	static struct ibv_mr *regions[RANGES_MAX];
 	uint64_t start = bench_now_ns();
-	for (unsigned int i = 0; i < RANGES; i++) {
-		regions[i] = ibv_reg_mr(bench->pd, range(bench, i), bench->length, ACCESS);
-		if (!regions[i])
-			die("ibv_reg_mr", strerror(errno));
-	}
-	double spent = microseconds(start);
-	for (unsigned int i = 0; i < RANGES; i++)
+	for (unsigned int i = 0; i < bench->ranges; i++)
+		regions[i] = register_range(bench, i);
+	double spent = microseconds(bench, start);
+	for (unsigned int i = 0; i < bench->ranges; i++)
 		ibv_dereg_mr(regions[i]);
 	return spent;
+}
+
+/* Regions that the cache of turnover may have. */
+static unsigned int kept_of(const struct bench *bench)
+{
+	return bench->ranges / 4;
 }
 
 static double turnover_ours(const struct bench *bench)
 {
 	uint64_t start = bench_now_ns();
-	for (unsigned int i = 0; i < RANGES; i++)
-		pinreg_cache_put(bench->small, get(bench->small, range(bench, i), bench->length));
-	return microseconds(start);
+	for (unsigned int i = 0; i < bench->ranges; i++)
+		pinreg_cache_put(bench->cache, get(bench, i));
+	return microseconds(bench, start);
 }
 
+/* As many are registered at a time as the cache keeps. */
 static double turnover_other(const struct bench *bench)
 {
+	struct ibv_mr *regions[RANGES_MAX / 4] = { NULL };
+	unsigned int kept = kept_of(bench);
 	uint64_t start = bench_now_ns();
-	for (unsigned int i = 0; i < RANGES; i++) {
-		struct ibv_mr *mr = ibv_reg_mr(bench->pd, range(bench, i), bench->length, ACCESS);
-		if (!mr || ibv_dereg_mr(mr))
-			die("ibv_reg_mr", strerror(errno));
+	for (unsigned int i = 0; i < bench->ranges; i++) {
+		struct ibv_mr **place = &regions[i % kept];
+		if (*place && ibv_dereg_mr(*place))
+			die("ibv_dereg_mr", strerror(errno));
+		*place = register_range(bench, i);
 	}
-	return microseconds(start);
+	for (unsigned int i = 0; i < kept; i++)
+		ibv_dereg_mr(regions[i]);
+	return microseconds(bench, start);
 }
 
-typedef double time_function(const struct bench *bench);
+/* What is compared, and on which memory. */
+struct comparison {
+	const char *name;
+	double (*ours)(const struct bench *bench);
+	double (*other)(const struct bench *bench);
+	bool stays; /* the same memory in all rounds, and a small cache */
+	bool alone;
+};
 
-static void compare(const struct bench *bench, const char *name, const char *size,
-		    time_function *ours, time_function *other)
+static double run_turn(struct bench *bench, const struct comparison *what, bool other)
 {
-	double best[2] = { 0, 0 };
+	if (!what->stays)
+		map(bench, what->alone);
+	double us = (other ? what->other : what->ours)(bench);
+	if (!what->stays)
+		unmap(bench);
+	return us;
+}
+
+static void compare(struct bench *bench, const struct comparison *what, const char *size)
+{
+	double times[2][ROUNDS_MAX];
 	char line[128];
+	unsigned int round = 0;
 	uint64_t begin = bench_now_ns();
-	for (unsigned int round = 0;
-	     round < ROUNDS_MAX && (round < ROUNDS_MIN || bench_now_ns() - begin < CASE_NS);
-	     round++)
+	while (round < ROUNDS_MAX && (round < ROUNDS_MIN || bench_now_ns() - begin < CASE_NS)) {
 		for (unsigned int turn = 0; turn < 2; turn++) {
 			unsigned int who = (turn + round) % 2;
-			double us = who ? other(bench) : ours(bench);
-			if (best[who] <= 0 || us < best[who])
-				best[who] = us;
+			times[who][round] = run_turn(bench, what, who);
 		}
-	snprintf(line, sizeof(line), "cache-%s-%s", name, size);
-	bench_report(line, best[0], best[1], "us");
-}
-
-/* On memory of its own: one page can be watched by one cache only. */
-static void run_case(struct bench *bench, const char *name, const char *size, size_t length,
-		     time_function *ours, time_function *other)
-{
-	size_t bytes = 2 * RANGES * length;
-	bench->length = length;
-	bench->memory =
-		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (bench->memory == MAP_FAILED)
-		die("mmap", strerror(errno));
-	memset(bench->memory, 1, bytes);
-	compare(bench, name, size, ours, other);
-	munmap(bench->memory, bytes);
-}
-
-static void run_size(struct bench *bench, const char *size, size_t length)
-{
-	run_case(bench, "miss-to-reg", size, length, miss_ours, miss_other);
-	run_case(bench, "turnover-to-reg-and-dereg", size, length, turnover_ours, turnover_other);
+		round++;
+	}
+	snprintf(line, sizeof(line), "cache-%s-%s", what->name, size);
+	bench_report(line, bench_median(times[0], round), bench_median(times[1], round), "us");
 }
 
 static struct pinreg_cache *open_cache(struct pinreg_domain *domain, uint64_t max_regions)
@@ -158,23 +194,46 @@ static struct pinreg_cache *open_cache(struct pinreg_domain *domain, uint64_t ma
 	return cache;
 }
 
+static void run_case(struct bench *bench, const struct comparison *what, const char *size)
+{
+	bench->cache = open_cache(bench->domain, what->stays ? kept_of(bench) : 0);
+	if (what->stays)
+		map(bench, what->alone);
+	compare(bench, what, size);
+	if (pinreg_cache_close(bench->cache))
+		die("pinreg_cache_close", "it fails");
+	if (what->stays)
+		unmap(bench);
+}
+
 static void run_misses(struct ibv_pd *pd)
 {
-	struct pinreg_domain *domain;
-	int status = pinreg_domain_open(pd, NULL, &domain);
+	static const struct comparison comparisons[] = {
+		{ "miss-to-reg", miss_ours, miss_other, false, false },
+		{ "first-miss-to-reg", miss_ours, miss_other, false, true },
+		{ "turnover-to-reg-and-dereg", turnover_ours, turnover_other, true, false },
+	};
+	static const struct {
+		const char *name;
+		size_t length;
+		unsigned int ranges;
+	} sizes[] = {
+		{ "64K", 64u << 10, RANGES_MAX },
+		{ "1M", 1u << 20, RANGES_MAX },
+		{ "16M", 16u << 20, 32 },
+	};
+	struct bench bench = { .pd = pd };
+	int status = pinreg_domain_open(pd, NULL, &bench.domain);
 	if (status)
 		die("pinreg_domain_open", strerror(-status));
-	struct bench bench = {
-		.pd = pd,
-		.cache = open_cache(domain, 0),
-		.small = open_cache(domain, KEPT),
-	};
-	run_size(&bench, "64K", 64u << 10);
-	run_size(&bench, "1M", 1u << 20);
-	run_size(&bench, "16M", 16u << 20);
-	if (pinreg_cache_close(bench.small) || pinreg_cache_close(bench.cache) ||
-	    pinreg_domain_close(domain))
-		die("pinreg_cache_close", "it fails");
+	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		bench.length = sizes[i].length;
+		bench.ranges = sizes[i].ranges;
+		for (unsigned int j = 0; j < sizeof(comparisons) / sizeof(*comparisons); j++)
+			run_case(&bench, &comparisons[j], sizes[i].name);
+	}
+	if (pinreg_domain_close(bench.domain))
+		die("pinreg_domain_close", "it fails");
 }
 
 void cache_bench_device(void)

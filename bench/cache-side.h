@@ -66,6 +66,7 @@ void cache_check(const struct cache_side *side, void *cache, size_t count);
 
 /* The parts of the program: each prints its lines. */
 void cache_bench_hits(void);
+void cache_bench_misses(void);
 void cache_bench_memory(void);
 void cache_bench_unmap(void);
 void cache_bench_device(void);

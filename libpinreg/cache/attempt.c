@@ -9,8 +9,12 @@
 #include "cache/heard.h"
 #include "region/populate.h"
 
-/* May it be kept, as far as its kind goes? ASSUMPTIONS: watched before it was made. */
-static bool is_sound(const struct pinreg_attempt *attempt, bool watched)
+/*
+ * May it be kept, as far as its kind goes? ASSUMPTIONS: watched before it was made; who
+ * asks for a region does not map its memory anew meanwhile. So the mapping that is found
+ * there is the one that is watched; beside it others may have been put meanwhile.
+ */
+static bool is_sound(struct pinreg_attempt *attempt, const struct pinreg_watched *watched)
 {
 	struct pinreg_cache *cache = attempt->cache;
 	const struct pinreg_pending *range = &attempt->pending;
@@ -19,9 +23,16 @@ static bool is_sound(const struct pinreg_attempt *attempt, bool watched)
 	if (cache->monitor != PINREG_MONITOR_UFFD)
 		return cache->monitor == PINREG_MONITOR_MANUAL;
 	uint64_t length = range->end - range->start;
-	return watched &&
-	       pinreg_heard_of(cache->device->sys, range->start, length, cache->opts.keep_files) &&
-	       pinreg_monitor_settled(&cache->watcher, range->start, length);
+	if (!watched->end)
+		return false;
+	struct pinreg_heard heard =
+		pinreg_heard_of(cache->device->sys, range->start, length, cache->opts.keep_files);
+	if (heard.end) {
+		uint64_t start = heard.start > watched->start ? heard.start : watched->start;
+		uint64_t end = heard.end < watched->end ? heard.end : watched->end;
+		attempt->plain = (struct pinreg_watched){ start, end };
+	}
+	return heard.keep && pinreg_monitor_settled(&cache->watcher, range->start, length);
 }
 
 /* Register the listed range with these rights. 0, or -errno with *why. */
@@ -43,17 +54,19 @@ static int make(struct pinreg_attempt *attempt, unsigned int access, bool single
 		.threads = cache->opts.threads,
 	};
 	attempt->keep = false;
-	attempt->watched = (struct pinreg_watched){ 0 };
+	attempt->plain = (struct pinreg_watched){ 0 };
 	if (cache->home.on_file(cache->home.context, attempt->pending.start, length))
 		return cache->home.on_file_register(cache->home.context, addr, length, &opts, why,
 						    &attempt->made);
 	attempt->access = access;
-	bool watched = cache->monitor == PINREG_MONITOR_UFFD &&
-		       !pinreg_watched_add(cache, attempt->pending.start, attempt->pending.end,
-					   &attempt->watched);
+	struct pinreg_watched watched = { 0 };
+	if (cache->monitor == PINREG_MONITOR_UFFD &&
+	    pinreg_watched_add(cache, attempt->pending.start, attempt->pending.end, attempt->block,
+			       &watched))
+		watched = (struct pinreg_watched){ 0 };
 	int status =
 		pinreg_region_make(&cache->home.place, addr, length, &opts, why, &attempt->made);
-	attempt->keep = !status && is_sound(attempt, watched);
+	attempt->keep = !status && is_sound(attempt, &watched);
 	return status;
 }
 
@@ -96,24 +109,15 @@ struct pinreg_region *pinreg_attempt_as_before(struct pinreg_attempt *attempt,
 		.huge = true,
 		.threads = cache->opts.threads,
 	};
-	if (!facts || !attempt->pending.reserved ||
-	    cache->home.on_file(cache->home.context, start, length) ||
-	    !pinreg_monitor_settled(&cache->watcher, start, length))
+	uint32_t slot = attempt->pending.slot;
+	/* of no leased file: it is anonymous */
+	if (!facts || !slot || !pinreg_monitor_settled(&cache->watcher, start, length))
 		return NULL;
 	if (!cache->opts.no_populate)
 		pinreg_populate_range(cache->device, (void *)(uintptr_t)start, length, &how);
-	pthread_mutex_lock(&cache->lock);
-	uint32_t slot = pinreg_slots_take(&cache->slots);
-	pthread_mutex_unlock(&cache->lock);
 	struct pinreg_region *region = &cache->slots.regions[slot];
-	if (!slot)
+	if (pinreg_region_fill(facts, start, length, region))
 		return NULL;
-	if (!pinreg_region_fill(facts, start, length, region)) {
-		region->number = slot;
-		return region;
-	}
-	pthread_mutex_lock(&cache->lock);
-	pinreg_slots_release(&cache->slots, slot);
-	pthread_mutex_unlock(&cache->lock);
-	return NULL;
+	region->number = slot;
+	return region;
 }

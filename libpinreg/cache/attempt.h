@@ -13,10 +13,14 @@
 struct pinreg_attempt {
 	struct pinreg_cache *cache;
 	struct pinreg_pending pending; /* listed */
-	bool keep;		       /* it may be kept */
-	unsigned int access;	       /* that it was registered for */
-	uint64_t told;		       /* the cache's, when it was listed */
-	struct pinreg_watched watched;
+	bool alone;		       /* no region touched the range when now was the time */
+	uint32_t now;
+	bool keep;	     /* it may be kept */
+	unsigned int access; /* that it was registered for */
+	uint64_t told;	     /* the cache's, when it was listed */
+	uint64_t block;	     /* to watch in such blocks */
+	/* one anonymous mapping, all of it watched since before it was looked at; or both 0 */
+	struct pinreg_watched plain;
 	struct pinreg_region *made;
 };
 

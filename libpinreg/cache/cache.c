@@ -288,9 +288,9 @@ int pinreg_cache_query(struct pinreg_cache *cache, struct pinreg_cache_info *out
 		.pinned = cache->pinned,
 	};
 	for (const struct pinreg_pending *one = cache->pending; one; one = one->next) {
-		info.regions -= one->reserved;
-		info.bytes -= one->reserved ? one->end - one->start : 0;
-		info.pinned -= one->reserved ? one->pinned : 0;
+		info.regions -= !!one->slot;
+		info.bytes -= one->slot ? one->end - one->start : 0;
+		info.pinned -= one->slot ? one->pinned : 0;
 	}
 	pthread_mutex_unlock(&cache->lock);
 	pinreg_info_write(out, &info, sizeof(info));

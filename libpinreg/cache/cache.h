@@ -147,8 +147,8 @@ int pinreg_cache_end_single(struct pinreg_cache *cache, struct pinreg_region *re
 
 /* ---- merge.c ---- */
 
-/* Make the range larger by regions in and beside it. Under the lock. */
-void pinreg_cache_merge(const struct pinreg_cache *cache, struct pinreg_pending *pending);
+/* Make the range larger by regions in and beside it. True: none touches it. Under the lock. */
+bool pinreg_cache_merge(const struct pinreg_cache *cache, struct pinreg_pending *pending);
 
 /* ---- leave.c: how slots end; under the lock, where nothing else is said ---- */
 

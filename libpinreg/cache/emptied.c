@@ -38,6 +38,7 @@ static unsigned int place_for(const struct pinreg_emptied *emptied, uint64_t sta
 void pinreg_emptied_add(struct pinreg_emptied *emptied, uint64_t start, uint64_t end,
 			uint64_t now_ns)
 {
+	atomic_store(&emptied->ever, true);
 	pthread_mutex_lock(&emptied->lock);
 	unsigned int place = place_for(emptied, start, end, now_ns);
 	struct pinreg_emptied_range *range = &emptied->ranges[place];

@@ -12,6 +12,7 @@
 #define PINREG_CACHE_EMPTIED_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct pinreg_emptied {
 	pthread_mutex_t lock; /* nothing is done under it but to look at what is here */
 	struct pinreg_emptied_range ranges[PINREG_EMPTIED_ROOM];
 	uint64_t all_until_ns; /* one was too many: until then any range may be meant */
+	_Atomic(bool) ever;    /* there was a range */
 };
 
 void pinreg_emptied_open(struct pinreg_emptied *emptied);
@@ -34,6 +36,12 @@ void pinreg_emptied_close(struct pinreg_emptied *emptied);
 
 void pinreg_emptied_add(struct pinreg_emptied *emptied, uint64_t start, uint64_t end,
 			uint64_t now_ns);
+
+/* False: none was ever added, which is cheap to know. */
+static inline bool pinreg_emptied_ever(struct pinreg_emptied *emptied)
+{
+	return atomic_load_explicit(&emptied->ever, memory_order_relaxed);
+}
 
 /* May a part of [start, end) still be about to be emptied? */
 bool pinreg_emptied_touches(struct pinreg_emptied *emptied, uint64_t start, uint64_t end,

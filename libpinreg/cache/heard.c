@@ -50,19 +50,25 @@ static bool is_heard_of(const struct pinreg_sys *sys, const struct pinreg_mappin
 	return keep_files || (!mapping->shared && file.internal && has_no_handle(mapping));
 }
 
-bool pinreg_heard_of(const struct pinreg_sys *sys, uint64_t addr, uint64_t length, bool keep_files)
+struct pinreg_heard pinreg_heard_of(const struct pinreg_sys *sys, uint64_t addr, uint64_t length,
+				    bool keep_files)
 {
+	struct pinreg_heard found = { 0 };
 	struct pinreg_maps maps;
 	struct pinreg_mapping mapping;
-	uint64_t end = addr + length;
+	uint64_t start = addr, end = addr + length;
 	if (sys->maps_begin(&maps))
-		return false;
-	bool heard = true;
-	while (heard && addr < end) {
-		heard = !sys->maps_find(&maps, addr, &mapping) && mapping.start <= addr &&
-			is_heard_of(sys, &mapping, addr, keep_files);
+		return found;
+	found.keep = true;
+	while (found.keep && addr < end) {
+		found.keep = !sys->maps_find(&maps, addr, &mapping) && mapping.start <= addr &&
+			     is_heard_of(sys, &mapping, addr, keep_files);
 		addr = mapping.end;
 	}
 	sys->maps_end(&maps);
-	return heard;
+	if (found.keep && mapping.start <= start && pinreg_heard_is_anonymous(&mapping)) {
+		found.start = mapping.start;
+		found.end = mapping.end;
+	}
+	return found;
 }

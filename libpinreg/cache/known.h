@@ -17,6 +17,10 @@
 
 #define PINREG_KNOWN_ROOM 16u
 
+/* Bytes that are watched together, at the least and at the most; powers of two. */
+#define PINREG_KNOWN_BLOCK (UINT64_C(2) << 20)
+#define PINREG_KNOWN_BLOCK_MAX (UINT64_C(1) << 30)
+
 struct pinreg_region_facts;
 
 struct pinreg_known {
@@ -30,6 +34,13 @@ struct pinreg_known {
 
 void pinreg_known_add(struct pinreg_known *known, uint64_t start, uint64_t end, unsigned int access,
 		      const struct pinreg_region_facts *facts);
+
+/*
+ * In blocks of how many bytes to watch the memory of a region: four times as many as where one
+ * of its size beside it is known. So of any number of regions in a mapping few are made in
+ * the long way, and no more is watched beside them than lies between them already.
+ */
+uint64_t pinreg_known_block(const struct pinreg_known *known, uint64_t start, uint64_t end);
 
 /* What was decided for a mapping with all of [start, end) and the same rights; or NULL. */
 const struct pinreg_region_facts *pinreg_known_find(const struct pinreg_known *known,

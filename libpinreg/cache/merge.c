@@ -31,16 +31,18 @@ static bool take_in(const struct pinreg_cache *cache, struct pinreg_pending *ran
 	return true;
 }
 
-void pinreg_cache_merge(const struct pinreg_cache *cache, struct pinreg_pending *range)
+bool pinreg_cache_merge(const struct pinreg_cache *cache, struct pinreg_pending *range)
 {
-	bool larger = !cache->opts.no_merge;
+	bool larger = !cache->opts.no_merge, alone = larger;
 	while (larger) {
 		uint64_t end = range->end == UINT64_MAX ? range->end : range->end + 1;
 		uint32_t slot = 0;
 		larger = false;
 		do {
 			slot = pinreg_index_touching(&cache->index, range->start - 1, end, slot);
+			alone &= !slot;
 			larger = slot && take_in(cache, range, slot);
 		} while (slot && !larger);
 	}
+	return alone;
 }

@@ -62,7 +62,7 @@ static void publish(struct pinreg_attempt *attempt, uint32_t slot)
 	state += PINREG_SLOT_GENERATION;
 	state |= access << PINREG_SLOT_ACCESS_SHIFT;
 	cache->pinned += pinreg_region_pinned(region) - attempt->pending.pinned;
-	uint32_t now = atomic_load(&cache->now) + 1;
+	uint32_t before = atomic_load(&cache->now), now = before + 1;
 	atomic_store(&cache->now, now);
 	atomic_store(&region->stamp, now);
 	pinreg_holds_up(cache->holds, slot);
@@ -74,7 +74,8 @@ static void publish(struct pinreg_attempt *attempt, uint32_t slot)
 	atomic_store(&region->state, state | PINREG_SLOT_LIVE);
 	pinreg_index_insert(&cache->index, slot);
 	pinreg_lru_add(&cache->lru, slot);
-	retire_within(cache, slot);
+	if (!attempt->alone || attempt->now != before)
+		retire_within(cache, slot);
 }
 
 /* Who asked for it holds what was made, in a slot or not. */
@@ -83,13 +84,8 @@ static struct pinreg_region *keep(struct pinreg_attempt *attempt)
 	struct pinreg_cache *cache = attempt->cache;
 	const struct pinreg_region_facts *facts =
 		attempt->keep ? pinreg_sort_of(cache, attempt->made) : NULL;
-	uint32_t slot = 0;
-	if (facts && attempt->pending.reserved) {
-		pthread_mutex_lock(&cache->lock);
-		slot = pinreg_slots_take(&cache->slots);
-		pthread_mutex_unlock(&cache->lock);
-	}
-	if (!slot)
+	uint32_t slot = attempt->pending.slot;
+	if (!facts || !slot)
 		return attempt->made;
 	struct pinreg_region *region = &cache->slots.regions[slot];
 	pinreg_region_move(attempt->made, facts, region);
@@ -101,13 +97,13 @@ static struct pinreg_region *keep(struct pinreg_attempt *attempt)
 static void remember(struct pinreg_attempt *attempt, const struct pinreg_region *region)
 {
 	struct pinreg_cache *cache = attempt->cache;
-	const struct pinreg_watched *watched = &attempt->watched;
+	const struct pinreg_watched *plain = &attempt->plain;
 	/* more is watched than is listed: any change may have been of that */
-	if (watched->end && attempt->told == cache->told && !attempt->pending.spoiled &&
+	if (plain->end && attempt->told == cache->told && !attempt->pending.spoiled &&
 	    region->facts->decision.plan.method == PINREG_METHOD_PIN &&
 	    attempt->access & IBV_ACCESS_LOCAL_WRITE &&
 	    cache->opts.granularity == PINREG_GRANULARITY_BYTE)
-		pinreg_known_add(&cache->known, watched->start, watched->end, attempt->access,
+		pinreg_known_add(&cache->known, plain->start, plain->end, attempt->access,
 				 region->facts);
 }
 
@@ -134,7 +130,7 @@ static int attempt_both(struct pinreg_attempt *attempt, const struct pinreg_want
 	struct pinreg_pending *range = &attempt->pending;
 	if (range->end - range->start > want->end - want->start) {
 		int status = pinreg_attempt_wide(attempt, want->access, true, why);
-		if (!status && attempt->keep && attempt->pending.reserved)
+		if (!status && attempt->keep && attempt->pending.slot)
 			return 0;
 		if (!status)
 			pinreg_region_deregister(attempt->made);
@@ -166,7 +162,7 @@ static uint32_t find_or_wait(struct pinreg_cache *cache, const struct pinreg_wan
 int pinreg_cache_miss(struct pinreg_cache *cache, const struct pinreg_want *want,
 		      struct pinreg_why *why, struct pinreg_region **out)
 {
-	struct pinreg_attempt attempt = { .cache = cache };
+	struct pinreg_attempt attempt = { .cache = cache, .block = PINREG_KNOWN_BLOCK };
 	bool certain = is_certain(cache);
 	pthread_mutex_lock(&cache->lock);
 	uint32_t slot = certain ? find_or_wait(cache, want) : 0;
@@ -180,7 +176,7 @@ int pinreg_cache_miss(struct pinreg_cache *cache, const struct pinreg_want *want
 	attempt.pending.start = want->start;
 	attempt.pending.end = want->end;
 	attempt.pending.access = want->access;
-	pinreg_cache_merge(cache, &attempt.pending);
+	attempt.alone = pinreg_cache_merge(cache, &attempt.pending);
 	cache->merges += attempt.pending.end - attempt.pending.start > want->end - want->start;
 	pinreg_pending_list(cache, &attempt.pending);
 	attempt.told = cache->told;
@@ -188,6 +184,10 @@ int pinreg_cache_miss(struct pinreg_cache *cache, const struct pinreg_want *want
 	const struct pinreg_region_facts *facts =
 		pinreg_known_find(&cache->known, attempt.pending.start, attempt.pending.end,
 				  want->access | cache->opts.access);
+	if (!facts)
+		attempt.block = pinreg_known_block(&cache->known, attempt.pending.start,
+						   attempt.pending.end);
+	attempt.now = atomic_load(&cache->now);
 	pthread_mutex_unlock(&cache->lock);
 
 	struct pinreg_region *region = pinreg_attempt_as_before(&attempt, facts);

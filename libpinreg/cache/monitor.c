@@ -284,6 +284,8 @@ void pinreg_monitor_unwatch(struct pinreg_cache_monitor *monitor, uint64_t addr,
 
 bool pinreg_monitor_settled(struct pinreg_cache_monitor *monitor, uint64_t addr, uint64_t length)
 {
+	if (!pinreg_emptied_ever(&monitor->emptied))
+		return true;
 	uint64_t page = monitor->sys->page_size();
 	return !pinreg_emptied_touches(&monitor->emptied, round_down(addr, page),
 				       round_up(addr + length, page), monitor->sys->now_ns());

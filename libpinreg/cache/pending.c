@@ -30,6 +30,21 @@ bool pinreg_pending_covers(const struct pinreg_cache *cache, const struct pinreg
 	return false;
 }
 
+/*
+ * To learn who holds a region costs as much for many as for one. So of a cache with too
+ * many some go at once, but a small part, so that next to all of it is used.
+ */
+#define BATCH 16u
+#define PART 16u
+
+static uint64_t to_evict(const struct pinreg_cache *cache)
+{
+	uint64_t part = cache->opts.max_regions / PART;
+	if (cache->count < cache->opts.max_regions || !part)
+		return 1;
+	return part < BATCH ? part : BATCH;
+}
+
 static bool has_room(const struct pinreg_cache *cache, uint64_t bytes, uint64_t pinned)
 {
 	const struct pinreg_cache_opts *opts = &cache->opts;
@@ -47,11 +62,12 @@ void pinreg_pending_reserve(struct pinreg_cache *cache, struct pinreg_pending *p
 	if (bytes > cache->opts.max_bytes || pending->pinned > cache->opts.max_pinned)
 		return;
 	while (!has_room(cache, bytes, pending->pinned)) {
-		if (!pinreg_cache_evict(cache, 1))
+		if (!pinreg_cache_evict(cache, to_evict(cache)))
 			return;
 		pinreg_cache_reap(cache);
 	}
-	pending->reserved = true;
+	/* there is one: each that is taken is counted */
+	pending->slot = pinreg_slots_take(&cache->slots);
 	cache->count++;
 	cache->bytes += bytes;
 	cache->pinned += pending->pinned;
@@ -59,9 +75,10 @@ void pinreg_pending_reserve(struct pinreg_cache *cache, struct pinreg_pending *p
 
 void pinreg_pending_unreserve(struct pinreg_cache *cache, struct pinreg_pending *pending)
 {
-	if (!pending->reserved)
+	if (!pending->slot)
 		return;
-	pending->reserved = false;
+	pinreg_slots_release(&cache->slots, pending->slot);
+	pending->slot = 0;
 	cache->count--;
 	cache->bytes -= pending->end - pending->start;
 	cache->pinned -= pending->pinned;

@@ -13,8 +13,8 @@ struct pinreg_pending {
 	uint64_t start, end;
 	unsigned int access; /* that it will have at least */
 	bool spoiled;	     /* its memory has changed meanwhile: not to be kept */
-	bool reserved;	     /* it is counted in the cache's limits: there is room to keep it */
-	uint64_t pinned;     /* that were reserved, bytes */
+	uint32_t slot;	     /* it is counted in the cache's limits, and kept there; 0: no room */
+	uint64_t pinned;     /* that were counted, bytes */
 	struct pinreg_pending *next;
 	struct pinreg_pending **link;
 };
@@ -27,7 +27,7 @@ void pinreg_pending_unlist(struct pinreg_cache *cache, struct pinreg_pending *pe
 /* Does somebody register already what is wanted? */
 bool pinreg_pending_covers(const struct pinreg_cache *cache, const struct pinreg_want *want);
 
-/* Count it, if there is room or can be made; lets the lock go while it makes room. */
+/* Have a slot, if there is room or can be made; lets the lock go while it makes room. */
 void pinreg_pending_reserve(struct pinreg_cache *cache, struct pinreg_pending *pending);
 void pinreg_pending_unreserve(struct pinreg_cache *cache, struct pinreg_pending *pending);
 

@@ -5,10 +5,7 @@
 #include "cache/watched.h"
 
 #include "cache/cache.h"
-#include "cache/heard.h"
 #include "cache/pending.h"
-
-#define BLOCK (2ull << 20)
 
 static uint64_t down(uint64_t addr, uint64_t unit)
 {
@@ -21,49 +18,46 @@ static uint64_t up(uint64_t addr, uint64_t unit)
 	return end < addr ? UINT64_MAX - unit + 1 : end;
 }
 
-/*
- * The blocks of [*start, *end), as far as the mappings at both ends go. 1: these are one
- * anonymous mapping, 0: they are not, or -errno.
- */
-static int widen(const struct pinreg_sys *sys, uint64_t *start, uint64_t *end)
+/* The blocks of the range, as far as the mappings at both ends go. 0 or -errno. */
+static int widen(const struct pinreg_sys *sys, uint64_t block, struct pinreg_watched *range)
 {
-	bool plain = false;
 	struct pinreg_maps maps;
 	struct pinreg_mapping mapping;
 	uint64_t lowest = 0, highest = 0;
 	int status = sys->maps_begin(&maps);
 	if (status)
 		return status;
-	status = sys->maps_find(&maps, *start, &mapping);
+	status = sys->maps_find(&maps, range->start, &mapping);
 	if (!status) {
 		lowest = mapping.start;
 		highest = mapping.end;
-		plain = pinreg_heard_is_anonymous(&mapping) && highest >= *end;
-		if (highest < *end)
-			status = sys->maps_find(&maps, *end - 1, &mapping);
+		if (highest < range->end)
+			status = sys->maps_find(&maps, range->end - 1, &mapping);
 		highest = mapping.end;
 	}
 	sys->maps_end(&maps);
-	if (status || lowest > *start || highest < *end)
+	if (status || lowest > range->start || highest < range->end)
 		return status ? status : -ENOENT;
-	uint64_t low = down(*start, BLOCK), high = up(*end, BLOCK);
-	*start = low > lowest ? low : lowest;
-	*end = high < highest ? high : highest;
-	return plain;
+	uint64_t low = down(range->start, block), high = up(range->end, block);
+	range->start = low > lowest ? low : lowest;
+	range->end = high < highest ? high : highest;
+	return 0;
 }
 
-int pinreg_watched_add(struct pinreg_cache *cache, uint64_t start, uint64_t end,
+int pinreg_watched_add(struct pinreg_cache *cache, uint64_t start, uint64_t end, uint64_t block,
 		       struct pinreg_watched *out)
 {
-	uint64_t low = start, high = end;
-	int plain = widen(cache->device->sys, &low, &high);
-	*out = (struct pinreg_watched){ 0 };
-	if (plain >= 0 && !pinreg_monitor_watch(&cache->watcher, low, high - low)) {
-		if (plain)
-			*out = (struct pinreg_watched){ low, high };
-		return 0;
+	/* the further it reaches the rather something there cannot be watched, or is another's */
+	for (;;) {
+		*out = (struct pinreg_watched){ start, end };
+		if (!widen(cache->device->sys, block, out) &&
+		    !pinreg_monitor_watch(&cache->watcher, out->start, out->end - out->start))
+			return 0;
+		if (block <= PINREG_KNOWN_BLOCK)
+			break;
+		block = PINREG_KNOWN_BLOCK;
 	}
-	/* something beside it cannot be watched, or is another's */
+	*out = (struct pinreg_watched){ start, end };
 	return pinreg_monitor_watch(&cache->watcher, start, end - start);
 }
 
@@ -84,6 +78,8 @@ void pinreg_watched_remove(struct pinreg_cache *cache, uint64_t start, uint64_t 
 		low += page;
 	if (high > low && is_of_region(cache, high - page, high))
 		high -= page;
-	if (high > low)
+	if (high > low) {
+		pinreg_known_forget(&cache->known, low, high);
 		pinreg_monitor_unwatch(&cache->watcher, low, high - low);
+	}
 }

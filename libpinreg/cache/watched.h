@@ -2,7 +2,7 @@
 /*
  * watched.h -- which memory the monitor watches for a region.
  *
- * More than the region, where its mapping goes on: whole blocks of 2 MiB. What is watched
+ * More than the region, where its mapping goes on: whole blocks. What is watched
  * and what is not are two mappings to the kernel, of which a process may have
  * vm.max_map_count; so many regions that lie near each other make few. It stays watched
  * when the region has gone, until it is unmapped or the application says so: to be told
@@ -15,13 +15,16 @@
 
 struct pinreg_cache;
 
-/* What came to be watched. */
+/* A range of addresses. */
 struct pinreg_watched {
-	uint64_t start, end; /* of one anonymous mapping; both 0: of something else */
+	uint64_t start, end;
 };
 
-/* Watch at least [start, end). 0, or the -errno of the kernel. */
-int pinreg_watched_add(struct pinreg_cache *cache, uint64_t start, uint64_t end,
+/*
+ * Watch at least [start, end), and all of the mappings at its ends that is in the same
+ * blocks of so many bytes. 0 and what is watched, or the -errno of the kernel.
+ */
+int pinreg_watched_add(struct pinreg_cache *cache, uint64_t start, uint64_t end, uint64_t block,
 		       struct pinreg_watched *out);
 
 /*

@@ -31,7 +31,7 @@ static char variable[2 * PAGE] = { 1 };
 
 static bool heard(const void *addr, size_t length, bool keep_files)
 {
-	return pinreg_heard_of(&pinreg_sys_real, (uintptr_t)addr, length, keep_files);
+	return pinreg_heard_of(&pinreg_sys_real, (uintptr_t)addr, length, keep_files).keep;
 }
 
 static void always(const void *addr, size_t length)
@@ -196,7 +196,7 @@ static void map__cannot_be_looked_at(void **state)
 	(void)state;
 	struct pinreg_sys table = pinreg_sys_real;
 	table.maps_begin = no_maps;
-	assert_false(pinreg_heard_of(&table, (uintptr_t)variable, 1, true));
+	assert_false(pinreg_heard_of(&table, (uintptr_t)variable, 1, true).keep);
 }
 
 static void hugetlb__without_a_file(void **state)

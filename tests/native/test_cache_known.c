@@ -28,11 +28,12 @@ static int count_watches(int fd, uint64_t addr, uint64_t length)
 	return pinreg_sys_real.unmaps_watch(fd, addr, length);
 }
 
-static void open_cache(enum pinreg_monitor monitor)
+static void open_cache_of(enum pinreg_monitor monitor, uint64_t max_regions)
 {
 	struct pinreg_cache_opts opts = {
 		.size = sizeof(opts),
 		.monitor = monitor,
+		.max_regions = max_regions,
 		.no_merge = 1,
 	};
 	tagged_set_up();
@@ -40,6 +41,11 @@ static void open_cache(enum pinreg_monitor monitor)
 	tagged_sys.unmaps_watch = count_watches;
 	memory = cached_pages(PAGES);
 	cached_open(&opts);
+}
+
+static void open_cache(enum pinreg_monitor monitor)
+{
+	open_cache_of(monitor, 0);
 }
 
 /* A miss of that page. True: it looked at the memory map. */
@@ -133,6 +139,89 @@ static void known__protection_taken_away(void **state)
 	cached_close();
 }
 
+#define FAR_APART (1u << 20)
+#define FAR_PAGES 64u
+
+/* In a large mapping blocks of 2, 8, 32 and so many MiB are watched, as regions come. */
+static void known__more_with_each_look(void **state)
+{
+	(void)state;
+	size_t length = FAR_PAGES * FAR_APART;
+	open_cache(PINREG_MONITOR_UFFD);
+	unsigned char *far = mmap(NULL, length, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert_ptr_not_equal(far, MAP_FAILED);
+	looks = watches = 0;
+	for (unsigned int i = 0; i < FAR_PAGES; i++)
+		cached_put(cached_get(far + i * FAR_APART, PAGE, 0, NULL));
+	assert_in_range(watches, 2, 8);
+	assert_int_equal(cached_info().regions, FAR_PAGES);
+	/* it is heard of where nobody had a look of its own */
+	test_ok(munmap(far + 40 * FAR_APART, PAGE));
+	assert_int_equal(cached_info().invalidations, 1);
+	test_ok(munmap(far, length));
+	assert_int_equal(cached_info().invalidations, FAR_PAGES);
+	cached_close();
+}
+
+/* Where the memory beside was looked at, but is not watched yet. */
+static int replace_then_watch(int fd, uint64_t addr, uint64_t length)
+{
+	tagged_sys.unmaps_watch = count_watches;
+	assert_ptr_equal(mmap(memory + 8 * PAGE, PAGE, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+			 memory + 8 * PAGE);
+	tagged_fill(memory + 8 * PAGE, PAGE);
+	return count_watches(fd, addr, length);
+}
+
+static void known__not_what_came_beside_it(void **state)
+{
+	(void)state;
+	open_cache(PINREG_MONITOR_UFFD);
+	tagged_sys.unmaps_watch = replace_then_watch;
+	assert_true(miss_looks(0, 0));
+	assert_false(miss_looks(2, 0));
+	assert_true(miss_looks(8, 0));
+	/* of memory that may be shared none is kept */
+	assert_int_equal(cached_info().unkept, 1);
+	assert_true(miss_looks(10, 0));
+	cached_close();
+}
+
+/* Another's: only what was asked for is watched, and known. */
+static int refuse_beside(int fd, uint64_t addr, uint64_t length)
+{
+	return length > PAGE ? -EBUSY : count_watches(fd, addr, length);
+}
+
+static void known__only_what_is_watched(void **state)
+{
+	(void)state;
+	open_cache(PINREG_MONITOR_UFFD);
+	tagged_sys.unmaps_watch = refuse_beside;
+	assert_true(miss_looks(4, 0));
+	assert_true(miss_looks(6, 0));
+	assert_int_equal(cached_info().regions, 2);
+	cached_close();
+}
+
+/* The rest of a page that is no longer watched is not known either. */
+static void known__rest_of_a_page(void **state)
+{
+	(void)state;
+	open_cache_of(PINREG_MONITOR_UFFD, 1);
+	tagged_sys.unmaps_watch = refuse_beside;
+	cached_put(cached_get(memory, 1000, 0, NULL));
+	/* that one goes, and what is known stays */
+	assert_true(miss_looks(4, 0));
+	test_ok(pinreg_cache_invalidate(cached_cache, memory + 1000, 1000));
+	looks = 0;
+	cached_put(cached_get(memory, 1000, 0, NULL));
+	assert_true(looks);
+	cached_close();
+}
+
 /* The application does not say what it does with memory beside the regions. */
 static void known__nothing_with_manual(void **state)
 {
@@ -169,6 +258,36 @@ static void known__list_of_them(void **state)
 	assert_ptr_equal(pinreg_known_find(&known, 1000, 1010, 7), other);
 	pinreg_known_forget(&known, 0, UINT64_MAX);
 	assert_null(pinreg_known_find(&known, 1000, 1010, 7));
+	/* one with more of the mapping takes the place of those that lie in it */
+	for (uint64_t i = 0; i < 2 * PINREG_KNOWN_ROOM; i++)
+		pinreg_known_add(&known, 1000, 2000 + i, 7, one);
+	pinreg_known_add(&known, 10, 20, 7, other);
+	assert_ptr_equal(pinreg_known_find(&known, 1000, 2000, 7), one);
+	assert_ptr_equal(pinreg_known_find(&known, 10, 20, 7), other);
+}
+
+#define MIB (UINT64_C(1) << 20)
+
+static void known__blocks(void **state)
+{
+	(void)state;
+	static const char facts[1];
+	const void *one = &facts[0];
+	struct pinreg_known known = { 0 };
+	assert_int_equal(pinreg_known_block(&known, 0, 4096), 2 * MIB);
+	assert_int_equal(pinreg_known_block(&known, 1, UINT64_MAX), 2 * MIB);
+	pinreg_known_add(&known, 100 * MIB, 102 * MIB, 7, one);
+	assert_int_equal(pinreg_known_block(&known, 102 * MIB, 103 * MIB), 8 * MIB);
+	assert_int_equal(pinreg_known_block(&known, 104 * MIB, 105 * MIB), 8 * MIB);
+	assert_int_equal(pinreg_known_block(&known, 104 * MIB + 1, 105 * MIB), 2 * MIB);
+	assert_int_equal(pinreg_known_block(&known, 97 * MIB, 98 * MIB), 8 * MIB);
+	assert_int_equal(pinreg_known_block(&known, 97 * MIB, 98 * MIB - 1), 2 * MIB);
+	/* what it lies in with other rights, or reaches into */
+	assert_int_equal(pinreg_known_block(&known, 100 * MIB, 101 * MIB), 8 * MIB);
+	assert_int_equal(pinreg_known_block(&known, 99 * MIB, 103 * MIB), 8 * MIB);
+	/* the longest, and never more than the most */
+	pinreg_known_add(&known, 112 * MIB, 1024 * MIB, 7, one);
+	assert_int_equal(pinreg_known_block(&known, 103 * MIB, 104 * MIB), 1024 * MIB);
 }
 
 static const struct CMUnitTest cases[] = {
@@ -177,8 +296,13 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(known__invalidated),
 	cmocka_unit_test(known__other_rights),
 	cmocka_unit_test(known__protection_taken_away),
+	cmocka_unit_test(known__more_with_each_look),
+	cmocka_unit_test(known__not_what_came_beside_it),
+	cmocka_unit_test(known__only_what_is_watched),
+	cmocka_unit_test(known__rest_of_a_page),
 	cmocka_unit_test(known__nothing_with_manual),
 	cmocka_unit_test(known__list_of_them),
+	cmocka_unit_test(known__blocks),
 };
 
 TEST_MAIN(cases)
