@@ -2,6 +2,7 @@
 /*
  * test_cache_unmapping.c -- what becomes of memory, and that a cache hears of it.
  */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -15,10 +16,25 @@
 
 static unsigned char *memory;
 
-static void open_cache(void)
+/* How much later it is said to be. */
+static _Atomic(uint64_t) ahead_ns;
+
+static uint64_t now_ns(void)
+{
+	return pinreg_sys_real.now_ns() + atomic_load(&ahead_ns);
+}
+
+/* The clock before the cache: its monitor reads it. */
+static void set_up(void)
 {
 	tagged_set_up();
+	tagged_sys.now_ns = now_ns;
 	memory = cached_pages(LENGTH / PAGE);
+}
+
+static void open_cache(void)
+{
+	set_up();
 	cached_open_as(PINREG_MONITOR_UFFD);
 }
 
@@ -79,21 +95,12 @@ static void remove_a_page(void)
 	tagged_fill(memory, PAGE);
 }
 
-/* Later. How much is for the cache to say. */
-static uint64_t ahead_ns;
-
-static uint64_t now_ns(void)
-{
-	return pinreg_sys_real.now_ns() + ahead_ns;
-}
-
 /*
  * The message about emptying comes before the pages go, so for some time nothing new is
  * kept there; then it is.
  */
 static void expect_heard_early(void (*change)(void))
 {
-	tagged_sys.now_ns = now_ns;
 	assert_false(cached_hit(memory, LENGTH, 0));
 	assert_true(cached_hit(memory, LENGTH, 0));
 	change();
@@ -103,7 +110,7 @@ static void expect_heard_early(void (*change)(void))
 	assert_int_equal(cached_info().unkept, 2);
 	assert_false(cached_hit(memory + PAGE, PAGE, 0)); /* what lies beside it */
 	assert_true(cached_hit(memory + PAGE, PAGE, 0));
-	ahead_ns += 10000000000;
+	atomic_fetch_add(&ahead_ns, 10000000000); /* how much later is for the cache to say */
 	assert_false(cached_hit(memory, LENGTH, 0));
 	assert_true(cached_hit(memory, LENGTH, 0));
 	cached_expect_live(1);
@@ -186,8 +193,7 @@ static void uffd__shared_and_removed(void **state)
 {
 	(void)state;
 	struct pinreg_cache_opts opts = { .size = sizeof(opts), .keep_files = 1 };
-	tagged_set_up();
-	memory = cached_pages(LENGTH / PAGE);
+	set_up();
 	cached_open(&opts);
 	assert_ptr_equal(mmap(memory, LENGTH, PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
