@@ -71,6 +71,12 @@ static struct pinreg_holds_row *own_row(struct pinreg_holds *holds)
 	return row;
 }
 
+void pinreg_holds_have_row(struct pinreg_holds *holds)
+{
+	if (!pinreg_holds_own(holds))
+		own_row(holds);
+}
+
 /*
  * Row 0 is about to be counted in. The sum asks for that with a read-modify-write too: if
  * it comes first, we have seen what it was made after.

@@ -96,6 +96,12 @@ int pinreg_holds_open(const struct pinreg_sys *sys, uint32_t max, struct pinreg_
 /* ASSUMPTIONS: nobody uses it any more. NULL does nothing. */
 void pinreg_holds_close(struct pinreg_holds *holds);
 
+/*
+ * The row that this thread counts in is made, if it has none: so what comes later asks the
+ * system for nothing, also under a lock.
+ */
+void pinreg_holds_have_row(struct pinreg_holds *holds);
+
 /* What the calls below do where the thread has no row yet, or shares row 0. */
 void pinreg_holds_change(struct pinreg_holds *holds, uint32_t slot, uint32_t by);
 void pinreg_holds_hit_elsewhere(struct pinreg_holds *holds);

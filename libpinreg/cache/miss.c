@@ -164,6 +164,7 @@ int pinreg_cache_miss(struct pinreg_cache *cache, const struct pinreg_want *want
 {
 	struct pinreg_attempt attempt = { .cache = cache, .block = PINREG_KNOWN_BLOCK };
 	bool certain = is_certain(cache);
+	pinreg_holds_have_row(cache->holds);
 	pthread_mutex_lock(&cache->lock);
 	uint32_t slot = certain ? find_or_wait(cache, want) : 0;
 	if (slot) {
