@@ -13,7 +13,7 @@ case $(uname -r) in
 *) expected= ;;
 esac
 skips=
-for test in cache_messages cache_monitor cache_heard; do
+for test in cache_messages cache_monitor cache_monitor_beside cache_monitor_thread cache_heard; do
 	out=$("$PINREG_BUILD_DIR/tests/test_$test") || { printf '%s\n' "$out"; exit 1; }
 	printf '%s\n' "$out"
 	skips+=$(grep '^SKIP: ' <<<"$out")

@@ -16,6 +16,8 @@
 
 #include "support/test.h"
 
+struct pinreg_sys listener_table;
+
 static void begin(void *context)
 {
 	struct listener *listener = context;
@@ -62,6 +64,12 @@ int listener_try(struct listener *listener, const struct pinreg_sys *sys, bool s
 	replace_page(listener, 0);
 	return pinreg_monitor_start(&listener->monitor, sys ? sys : &pinreg_sys_real, &hooks,
 				    listener, strict, why);
+}
+
+struct pinreg_sys *listener_real_table(void)
+{
+	listener_table = pinreg_sys_real;
+	return &listener_table;
 }
 
 void listener_start(struct listener *listener, bool strict)

@@ -33,6 +33,10 @@ struct listener {
 int listener_try(struct listener *listener, const struct pinreg_sys *sys, bool strict,
 		 struct pinreg_why *why);
 
+/* A table to try it with: listener_real_table() has all its calls real, to be changed then. */
+extern struct pinreg_sys listener_table;
+struct pinreg_sys *listener_real_table(void);
+
 /* The real one; must start. */
 void listener_start(struct listener *listener, bool strict);
 void listener_stop(struct listener *listener);
