@@ -26,6 +26,8 @@
  *   strict each get() also asks the kernel whether an unmapping of watched memory is under
  *   way (one system call); where it is, get() waits until the message is read. Then there
  *   is no gap.
+ *   What was found out about a mapping holds for further regions of it for as long as no
+ *   message about a part of it has come.
  *   madvise(MADV_DONTNEED) is told of before it empties, and not when it has. So what is
  *   registered of such a range within a second is used, but not kept.
  * - Kept are only mappings that cannot change without such a message: private anonymous ones,
