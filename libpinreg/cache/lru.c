@@ -23,7 +23,8 @@ int pinreg_lru_open(struct pinreg_lru *lru, const struct pinreg_sys *sys,
 
 void pinreg_lru_close(struct pinreg_lru *lru, const struct pinreg_sys *sys)
 {
-	sys->unmap(lru->heap, size_of_heap(lru->slots));
+	if (lru->heap)
+		sys->unmap(lru->heap, size_of_heap(lru->slots));
 	*lru = (struct pinreg_lru){ 0 };
 }
 

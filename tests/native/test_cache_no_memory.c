@@ -169,7 +169,37 @@ static void no_memory__mkeys(void **state)
 	cached_close();
 }
 
+static unsigned int maps_left;
+
+static int map_some(uint64_t length, void **out)
+{
+	if (!maps_left)
+		return -ENOMEM;
+	maps_left--;
+	return pinreg_sys_real.map_anonymous(length, out);
+}
+
+static void no_memory__for_the_cache_itself(void **state)
+{
+	(void)state;
+	struct pinreg_why why;
+	struct pinreg_cache_opts opts = { .size = sizeof(opts), .monitor = PINREG_MONITOR_MANUAL };
+	unsigned int least = 0;
+	int status;
+	tagged_set_up();
+	cached_domain = tagged_domain(NULL);
+	tagged_sys.map_anonymous = map_some;
+	do {
+		maps_left = least++;
+		status = pinreg_cache_open(cached_domain, &opts, &why, &cached_cache);
+		assert_true(!status || (status == -ENOMEM && why.error == -ENOMEM));
+	} while (status);
+	assert_in_range(least, 4, 10);
+	cached_close();
+}
+
 static const struct CMUnitTest cases[] = {
+	cmocka_unit_test(no_memory__for_the_cache_itself),
 	cmocka_unit_test(no_memory__idle_ones_go),
 	cmocka_unit_test(no_memory__all_in_use),
 	cmocka_unit_test(no_memory__another_error_evicts_nothing),
