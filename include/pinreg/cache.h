@@ -175,7 +175,8 @@ int pinreg_cache_put(struct pinreg_cache *cache, struct pinreg_region *region);
  * Those in use are given to nobody else, and are deregistered with their last put. The
  * range is not watched any more, so that the application may register it with a
  * userfaultfd of its own. With MANUAL to be called before the memory is unmapped, moved
- * or emptied, when no get of it can come any more. addr NULL and length 0: all regions.
+ * or emptied, when no get of it can come any more. addr NULL and length 0: all regions, and
+ * what is watched stays so.
  * Return: 0, -EINVAL for a NULL cache or a range that wraps. When it returns 0 those that
  * were idle are deregistered; or the -errno of that, and they are the cache's to end.
  * Thread: any. Since: 0.1

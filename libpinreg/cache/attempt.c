@@ -80,16 +80,21 @@ int pinreg_attempt_wide(struct pinreg_attempt *attempt, unsigned int access, boo
 	return status;
 }
 
+/* So often it is tried, as others may take the room again; by then all idle ones have gone. */
+#define TRIES 25u
+
 int pinreg_attempt_at_any_cost(struct pinreg_attempt *attempt, unsigned int access,
 			       struct pinreg_why *why)
 {
 	struct pinreg_cache *cache = attempt->cache;
-	uint64_t gone, more = 1;
+	uint64_t since = attempt->ended, more = 1;
 	int status = pinreg_attempt_wide(attempt, access, false, why);
-	while (status == -ENOMEM) {
+	for (unsigned int tries = 1; status == -ENOMEM && tries < TRIES; tries++) {
 		pthread_mutex_lock(&cache->lock);
-		gone = pinreg_cache_evict(cache, more);
+		bool gone = pinreg_cache_evict(cache, more);
 		pinreg_cache_reap(cache);
+		/* what others have begun to end makes room too */
+		gone = gone || pinreg_cache_others_end(cache, &since);
 		pthread_mutex_unlock(&cache->lock);
 		if (!gone)
 			break;

@@ -13,12 +13,13 @@
 struct pinreg_attempt {
 	struct pinreg_cache *cache;
 	struct pinreg_pending pending; /* listed */
-	bool alone;		       /* no region touched the range when now was the time */
-	uint32_t now;
-	bool keep;	     /* it may be kept */
-	unsigned int access; /* that it was registered for */
-	uint64_t told;	     /* the cache's, when it was listed */
-	uint64_t block;	     /* to watch in such blocks */
+	bool alone;		       /* no region touched the range when it was listed */
+	uint64_t published;	       /* the cache's, at that time */
+	uint64_t ended;		       /* the cache's, before it was tried */
+	bool keep;		       /* it may be kept */
+	unsigned int access;	       /* that it was registered for */
+	uint64_t told;		       /* the cache's, when it was listed */
+	uint64_t block;		       /* to watch in such blocks */
 	/* one anonymous mapping, all of it watched since before it was looked at; or both 0 */
 	struct pinreg_watched plain;
 	struct pinreg_region *made;

@@ -222,10 +222,10 @@ int pinreg_cache_close(struct pinreg_cache *cache)
 		pinreg_cache_retire(cache, cache->lru.heap[1]);
 	pinreg_cache_settle(cache);
 	/* what the other thread fails to end has to be known too */
-	while (!status && cache->reapers)
-		pthread_cond_wait(&cache->settled, &cache->lock);
-	if (!status)
+	while (!status && (cache->dead || cache->endings)) {
+		pinreg_cache_endings_wait(cache);
 		status = pinreg_cache_reap(cache);
+	}
 	pthread_mutex_unlock(&cache->lock);
 	if (status)
 		return status;
@@ -251,13 +251,16 @@ int pinreg_cache_invalidate(struct pinreg_cache *cache, void *addr, size_t lengt
 		end = UINT64_MAX;
 	pthread_mutex_lock(&cache->lock);
 	pinreg_cache_retire_range(cache, start, end);
-	if (cache->monitor == PINREG_MONITOR_UFFD && addr)
-		pinreg_watched_remove(cache, start, end);
+	bool unwatched = cache->monitor != PINREG_MONITOR_UFFD || !addr ||
+			 pinreg_watched_remove(cache, start, end);
 	int status = pinreg_cache_reap(cache);
-	/* the other thread may have begun with one of them */
-	while (cache->reapers)
-		pthread_cond_wait(&cache->settled, &cache->lock);
+	/* others may have begun with one of them, and may fail */
+	pinreg_cache_endings_wait(cache);
+	if (!status)
+		status = pinreg_cache_reap(cache);
 	pthread_mutex_unlock(&cache->lock);
+	if (!unwatched)
+		pinreg_watched_remove_each(cache, start, end);
 	return status;
 }
 

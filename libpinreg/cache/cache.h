@@ -63,6 +63,13 @@ struct pinreg_cache_home {
 
 struct pinreg_pending;
 
+/* A region that is being deregistered, on the stack of who does it. */
+struct pinreg_ending {
+	uint64_t number; /* in the order in which they began */
+	struct pinreg_ending *next;
+	struct pinreg_ending **link;
+};
+
 struct pinreg_cache {
 	/* What every hit reads. The two atomics are written rarely. */
 	struct pinreg_slots slots;
@@ -95,15 +102,18 @@ struct pinreg_cache {
 	struct pinreg_known known;
 	uint64_t told; /* how often memory was told to have changed */
 	struct pinreg_sort *sorts;
-	uint32_t leaving;     /* slots since the last barrier, through links[].left; 0: none */
-	uint32_t dead;	      /* slots to be deregistered, the same way */
-	unsigned int reapers; /* who deregisters just now, outside of the lock */
-	uint64_t count;	      /* slots and pending registrations that want one */
-	uint64_t bytes;	      /* of both */
-	uint64_t pinned;      /* of both */
-	uint64_t singles;     /* regions given out that are in no slot */
-	uint64_t unkept;      /* so many there have been */
-	uint64_t found;	      /* hits that were made under the lock */
+	uint32_t leaving; /* slots since the last barrier, through links[].left; 0: none */
+	uint32_t dead;	  /* slots to be deregistered, the same way */
+	struct pinreg_ending *endings; /* deregistered just now, outside of the lock */
+	uint64_t begun;		       /* so many endings there have been */
+	uint64_t ended;		       /* and so many were successful */
+	uint64_t published;	       /* regions that came into the index */
+	uint64_t count;		       /* slots and pending registrations that want one */
+	uint64_t bytes;		       /* of both */
+	uint64_t pinned;	       /* of both */
+	uint64_t singles;	       /* regions given out that are in no slot */
+	uint64_t unkept;	       /* so many there have been */
+	uint64_t found;		       /* hits that were made under the lock */
 	uint64_t misses;
 	uint64_t evictions;
 	uint64_t invalidations;
@@ -152,6 +162,9 @@ bool pinreg_cache_merge(const struct pinreg_cache *cache, struct pinreg_pending 
 
 /* ---- leave.c: how slots end; under the lock, where nothing else is said ---- */
 
+/* It was never LIVE, and is held: LEAVING. */
+void pinreg_cache_spoil(struct pinreg_cache *cache, uint32_t slot);
+
 /* LIVE -> LEAVING. settle must follow before the lock is let go. */
 void pinreg_cache_retire(struct pinreg_cache *cache, uint32_t slot);
 
@@ -178,6 +191,15 @@ uint64_t pinreg_cache_retire_range(struct pinreg_cache *cache, uint64_t start, u
  * failed is dead still.
  */
 int pinreg_cache_reap(struct pinreg_cache *cache);
+
+/*
+ * Wait for one that others deregister just now. since: ended when it was looked at last,
+ * and now. False: nothing was ended since, and nobody is at it. Lets the lock go meanwhile.
+ */
+bool pinreg_cache_others_end(struct pinreg_cache *cache, uint64_t *since);
+
+/* Wait for those that are under way now, not for later ones. Lets the lock go meanwhile. */
+void pinreg_cache_endings_wait(struct pinreg_cache *cache);
 
 /* The thread that does so for the monitor. */
 void *pinreg_cache_reaper(void *cache);

@@ -29,6 +29,12 @@ static uint32_t pop(struct pinreg_cache *cache, uint32_t *list)
 	return slot;
 }
 
+void pinreg_cache_spoil(struct pinreg_cache *cache, uint32_t slot)
+{
+	set_state(cache, slot, state_of(cache, slot) | PINREG_SLOT_LEAVING);
+	push(cache, &cache->leaving, slot);
+}
+
 void pinreg_cache_retire(struct pinreg_cache *cache, uint32_t slot)
 {
 	pinreg_index_remove(&cache->index, slot);
@@ -54,13 +60,24 @@ void pinreg_cache_settle(struct pinreg_cache *cache)
 			bury(cache, slot);
 }
 
+static bool is_listed(const struct pinreg_cache *cache, uint32_t list, uint32_t slot)
+{
+	while (list && list != slot)
+		list = cache->slots.links[list].left;
+	return list;
+}
+
 void pinreg_cache_leave(struct pinreg_cache *cache, uint32_t slot)
 {
 	pthread_mutex_lock(&cache->lock);
 	pinreg_cache_settle(cache);
-	if (!cache->leaving && state_of(cache, slot) & PINREG_SLOT_LEAVING &&
-	    !pinreg_holds_any(cache->holds, slot))
-		bury(cache, slot);
+	if (state_of(cache, slot) & PINREG_SLOT_LEAVING) {
+		/* without a barrier nobody knows: the next one to settle finds it */
+		if (cache->leaving && !is_listed(cache, cache->leaving, slot))
+			push(cache, &cache->leaving, slot);
+		else if (!cache->leaving && !pinreg_holds_any(cache->holds, slot))
+			bury(cache, slot);
+	}
 	pinreg_cache_reap(cache);
 	pthread_mutex_unlock(&cache->lock);
 }
@@ -99,6 +116,24 @@ uint64_t pinreg_cache_retire_range(struct pinreg_cache *cache, uint64_t start, u
 	return retired;
 }
 
+static void begin_ending(struct pinreg_cache *cache, struct pinreg_ending *ending)
+{
+	ending->number = ++cache->begun;
+	ending->next = cache->endings;
+	ending->link = &cache->endings;
+	if (ending->next)
+		ending->next->link = &ending->next;
+	cache->endings = ending;
+}
+
+static void end_ending(struct pinreg_cache *cache, struct pinreg_ending *ending)
+{
+	*ending->link = ending->next;
+	if (ending->next)
+		ending->next->link = ending->link;
+	pthread_cond_broadcast(&cache->settled);
+}
+
 int pinreg_cache_reap(struct pinreg_cache *cache)
 {
 	uint32_t failed = 0;
@@ -106,17 +141,18 @@ int pinreg_cache_reap(struct pinreg_cache *cache)
 	for (uint32_t slot; (slot = pop(cache, &cache->dead));) {
 		struct pinreg_region *region = &cache->slots.regions[slot];
 		uint64_t length = region->length, pinned = pinreg_region_pinned(region);
-		cache->reapers++;
+		struct pinreg_ending ending;
+		begin_ending(cache, &ending);
 		pthread_mutex_unlock(&cache->lock);
 		int status = pinreg_region_end(region);
 		pthread_mutex_lock(&cache->lock);
-		if (!--cache->reapers)
-			pthread_cond_broadcast(&cache->settled);
+		end_ending(cache, &ending);
 		if (status) {
 			first = first ? first : status;
 			push(cache, &failed, slot);
 			continue;
 		}
+		cache->ended++;
 		cache->count--;
 		cache->bytes -= length;
 		cache->pinned -= pinned;
@@ -126,6 +162,31 @@ int pinreg_cache_reap(struct pinreg_cache *cache)
 	for (uint32_t slot; (slot = pop(cache, &failed));)
 		push(cache, &cache->dead, slot);
 	return first;
+}
+
+bool pinreg_cache_others_end(struct pinreg_cache *cache, uint64_t *since)
+{
+	while (cache->endings && cache->ended == *since)
+		pthread_cond_wait(&cache->settled, &cache->lock);
+	bool some = cache->ended != *since;
+	*since = cache->ended;
+	return some;
+}
+
+/* The first one listed is the last that began. */
+static bool any_before(const struct pinreg_cache *cache, uint64_t number)
+{
+	const struct pinreg_ending *one = cache->endings;
+	while (one && one->number > number)
+		one = one->next;
+	return one;
+}
+
+void pinreg_cache_endings_wait(struct pinreg_cache *cache)
+{
+	uint64_t last = cache->begun;
+	while (any_before(cache, last))
+		pthread_cond_wait(&cache->settled, &cache->lock);
 }
 
 void *pinreg_cache_reaper(void *context)

@@ -24,7 +24,8 @@ static bool is_certain(struct pinreg_cache *cache)
 	if (!cache->opts.strict)
 		return true;
 	uint64_t end = sys->now_ns() + PATIENCE_NS;
-	while (pinreg_monitor_pending(&cache->watcher)) {
+	/* where the kernel does not say, the monitor has been lost, and nothing is kept */
+	while (pinreg_monitor_pending(&cache->watcher) > 0) {
 		if (sys->now_ns() > end)
 			return false;
 		sched_yield();
@@ -62,20 +63,22 @@ static void publish(struct pinreg_attempt *attempt, uint32_t slot)
 	state += PINREG_SLOT_GENERATION;
 	state |= access << PINREG_SLOT_ACCESS_SHIFT;
 	cache->pinned += pinreg_region_pinned(region) - attempt->pending.pinned;
-	uint32_t before = atomic_load(&cache->now), now = before + 1;
+	uint32_t now = atomic_load(&cache->now) + 1;
 	atomic_store(&cache->now, now);
 	atomic_store(&region->stamp, now);
 	pinreg_holds_up(cache->holds, slot);
 	if (attempt->pending.spoiled) {
 		/* to be used once: the put finds it leaving */
-		atomic_store(&region->state, state | PINREG_SLOT_LEAVING);
+		atomic_store(&region->state, state);
+		pinreg_cache_spoil(cache, slot);
 		return;
 	}
 	atomic_store(&region->state, state | PINREG_SLOT_LIVE);
 	pinreg_index_insert(&cache->index, slot);
 	pinreg_lru_add(&cache->lru, slot);
-	if (!attempt->alone || attempt->now != before)
+	if (!attempt->alone || attempt->published != cache->published)
 		retire_within(cache, slot);
+	cache->published++;
 }
 
 /* Who asked for it holds what was made, in a slot or not. */
@@ -129,17 +132,19 @@ static int attempt_both(struct pinreg_attempt *attempt, const struct pinreg_want
 	struct pinreg_cache *cache = attempt->cache;
 	struct pinreg_pending *range = &attempt->pending;
 	if (range->end - range->start > want->end - want->start) {
-		int status = pinreg_attempt_wide(attempt, want->access, true, why);
-		if (!status && attempt->keep && attempt->pending.slot)
+		int status = range->slot ? pinreg_attempt_wide(attempt, want->access, true, why)
+					 : -ENOMEM;
+		if (!status && attempt->keep)
 			return 0;
-		if (!status)
-			pinreg_region_deregister(attempt->made);
+		/* where it cannot be ended it serves as well, and its put tries again */
+		if (!status && pinreg_region_deregister(attempt->made))
+			return 0;
 		pthread_mutex_lock(&cache->lock);
 		pinreg_pending_unreserve(cache, &attempt->pending);
 		range->start = want->start;
 		range->end = want->end;
 		cache->merges--;
-		pinreg_pending_reserve(cache, range);
+		pinreg_pending_reserve(cache, range, false);
 		pthread_mutex_unlock(&cache->lock);
 	}
 	return pinreg_attempt_at_any_cost(attempt, want->access, why);
@@ -181,14 +186,18 @@ int pinreg_cache_miss(struct pinreg_cache *cache, const struct pinreg_want *want
 	cache->merges += attempt.pending.end - attempt.pending.start > want->end - want->start;
 	pinreg_pending_list(cache, &attempt.pending);
 	attempt.told = cache->told;
-	pinreg_pending_reserve(cache, &attempt.pending);
-	const struct pinreg_region_facts *facts =
-		pinreg_known_find(&cache->known, attempt.pending.start, attempt.pending.end,
-				  want->access | cache->opts.access);
+	attempt.published = cache->published;
+	bool larger = attempt.pending.end - attempt.pending.start > want->end - want->start;
+	pinreg_pending_reserve(cache, &attempt.pending, larger);
+	attempt.ended = cache->ended;
+	const struct pinreg_region_facts *facts = NULL;
+	/* only what has been told of is forgotten */
+	if (certain)
+		facts = pinreg_known_find(&cache->known, attempt.pending.start, attempt.pending.end,
+					  want->access | cache->opts.access);
 	if (!facts)
 		attempt.block = pinreg_known_block(&cache->known, attempt.pending.start,
 						   attempt.pending.end);
-	attempt.now = atomic_load(&cache->now);
 	pthread_mutex_unlock(&cache->lock);
 
 	struct pinreg_region *region = pinreg_attempt_as_before(&attempt, facts);

@@ -272,14 +272,14 @@ int pinreg_monitor_watch(struct pinreg_cache_monitor *monitor, uint64_t addr, ui
 	return sys->unmaps_watch(monitor->fd, start, end - start);
 }
 
-void pinreg_monitor_unwatch(struct pinreg_cache_monitor *monitor, uint64_t addr, uint64_t length)
+bool pinreg_monitor_unwatch(struct pinreg_cache_monitor *monitor, uint64_t addr, uint64_t length)
 {
 	const struct pinreg_sys *sys = monitor->sys;
 	uint64_t page = sys->page_size();
 	uint64_t start = round_down(addr, page), end = round_up(addr + length, page);
 	/* the kernel ends a registration whosever it is: so first, is it ours to have? */
-	if (!sys->unmaps_watch(monitor->fd, start, end - start))
-		sys->unmaps_unwatch(monitor->fd, start, end - start);
+	return !sys->unmaps_watch(monitor->fd, start, end - start) &&
+	       !sys->unmaps_unwatch(monitor->fd, start, end - start);
 }
 
 bool pinreg_monitor_settled(struct pinreg_cache_monitor *monitor, uint64_t addr, uint64_t length)

@@ -76,10 +76,11 @@ void pinreg_monitor_stop(struct pinreg_cache_monitor *monitor);
 int pinreg_monitor_watch(struct pinreg_cache_monitor *monitor, uint64_t addr, uint64_t length);
 
 /*
- * Of huge pages only whole ones. What has another userfaultfd by now is left as it is.
+ * Of huge pages only whole ones. What has another userfaultfd by now is left as it is. False:
+ * nothing was done, as a part of the range cannot be watched, or is not ours.
  * ASSUMPTIONS: nobody registers the range with another one at this moment.
  */
-void pinreg_monitor_unwatch(struct pinreg_cache_monitor *monitor, uint64_t addr, uint64_t length);
+bool pinreg_monitor_unwatch(struct pinreg_cache_monitor *monitor, uint64_t addr, uint64_t length);
 
 /*
  * Has an unmapping of watched memory begun, of which the message is not read? Also for a

@@ -53,19 +53,39 @@ static bool has_room(const struct pinreg_cache *cache, uint64_t bytes, uint64_t 
 	       pinned <= opts->max_pinned - cache->pinned;
 }
 
-void pinreg_pending_reserve(struct pinreg_cache *cache, struct pinreg_pending *pending)
+/* So often others are waited for, who may take the room again. */
+#define PATIENCE 8u
+
+/* False: nothing can go, or for an optional range should. */
+static bool make_room(struct pinreg_cache *cache, bool optional, uint64_t *since,
+		      unsigned int *patience)
 {
+	/* a larger range is not worth regions that have nothing to do with it */
+	if (optional && cache->count < cache->opts.max_regions)
+		return false;
+	if (pinreg_cache_evict(cache, to_evict(cache))) {
+		pinreg_cache_reap(cache);
+		return true;
+	}
+	return (*patience)-- && pinreg_cache_others_end(cache, since);
+}
+
+void pinreg_pending_reserve(struct pinreg_cache *cache, struct pinreg_pending *pending,
+			    bool optional)
+{
+	uint64_t since = cache->ended;
+	unsigned int patience = PATIENCE;
 	uint64_t bytes = pending->end - pending->start;
 	uint64_t page = cache->device->sys->page_size();
 	uint64_t first = pending->start & ~(page - 1);
 	pending->pinned = (pending->end - first + page - 1) & ~(page - 1);
 	if (bytes > cache->opts.max_bytes || pending->pinned > cache->opts.max_pinned)
 		return;
-	while (!has_room(cache, bytes, pending->pinned)) {
-		if (!pinreg_cache_evict(cache, to_evict(cache)))
-			return;
+	if (!has_room(cache, bytes, pending->pinned))
 		pinreg_cache_reap(cache);
-	}
+	while (!has_room(cache, bytes, pending->pinned))
+		if (!make_room(cache, optional, &since, &patience))
+			return;
 	/* there is one: each that is taken is counted */
 	pending->slot = pinreg_slots_take(&cache->slots);
 	cache->count++;

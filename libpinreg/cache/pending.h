@@ -27,8 +27,12 @@ void pinreg_pending_unlist(struct pinreg_cache *cache, struct pinreg_pending *pe
 /* Does somebody register already what is wanted? */
 bool pinreg_pending_covers(const struct pinreg_cache *cache, const struct pinreg_want *want);
 
-/* Have a slot, if there is room or can be made; lets the lock go while it makes room. */
-void pinreg_pending_reserve(struct pinreg_cache *cache, struct pinreg_pending *pending);
+/*
+ * Have a slot, if there is room or can be made; lets the lock go while it makes room.
+ * optional: not at the cost of idle regions that only take bytes.
+ */
+void pinreg_pending_reserve(struct pinreg_cache *cache, struct pinreg_pending *pending,
+			    bool optional);
 void pinreg_pending_unreserve(struct pinreg_cache *cache, struct pinreg_pending *pending);
 
 #endif

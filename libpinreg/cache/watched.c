@@ -69,7 +69,7 @@ static bool is_of_region(const struct pinreg_cache *cache, uint64_t start, uint6
 	return pinreg_index_touching(&cache->index, start, end, 0);
 }
 
-void pinreg_watched_remove(struct pinreg_cache *cache, uint64_t start, uint64_t end)
+bool pinreg_watched_remove(struct pinreg_cache *cache, uint64_t start, uint64_t end)
 {
 	uint64_t page = cache->device->sys->page_size();
 	uint64_t low = down(start, page), high = up(end, page);
@@ -78,8 +78,28 @@ void pinreg_watched_remove(struct pinreg_cache *cache, uint64_t start, uint64_t 
 		low += page;
 	if (high > low && is_of_region(cache, high - page, high))
 		high -= page;
-	if (high > low) {
-		pinreg_known_forget(&cache->known, low, high);
-		pinreg_monitor_unwatch(&cache->watcher, low, high - low);
+	if (high <= low)
+		return true;
+	pinreg_known_forget(&cache->known, low, high);
+	return pinreg_monitor_unwatch(&cache->watcher, low, high - low);
+}
+
+void pinreg_watched_remove_each(struct pinreg_cache *cache, uint64_t start, uint64_t end)
+{
+	const struct pinreg_sys *sys = cache->device->sys;
+	struct pinreg_mapping mapping;
+	struct pinreg_maps maps;
+	if (sys->maps_begin(&maps))
+		return;
+	while (start < end && !sys->maps_find(&maps, start, &mapping) && mapping.start < end) {
+		uint64_t low = mapping.start > start ? mapping.start : start;
+		uint64_t high = mapping.end < end ? mapping.end : end;
+		pthread_mutex_lock(&cache->lock);
+		/* others may have come since the range was given up */
+		if (!is_of_region(cache, low, high))
+			pinreg_watched_remove(cache, low, high);
+		pthread_mutex_unlock(&cache->lock);
+		start = mapping.end;
 	}
+	sys->maps_end(&maps);
 }

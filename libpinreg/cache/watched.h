@@ -11,6 +11,7 @@
 #ifndef PINREG_CACHE_WATCHED_H
 #define PINREG_CACHE_WATCHED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct pinreg_cache;
@@ -29,8 +30,12 @@ int pinreg_watched_add(struct pinreg_cache *cache, uint64_t start, uint64_t end,
 
 /*
  * Watch no page of [start, end) but those of which regions have a part. Under the cache's
- * lock. ASSUMPTIONS: no region touches the range itself.
+ * lock. False: something in the range cannot be watched, so nothing was done.
+ * ASSUMPTIONS: no region touches the range itself.
  */
-void pinreg_watched_remove(struct pinreg_cache *cache, uint64_t start, uint64_t end);
+bool pinreg_watched_remove(struct pinreg_cache *cache, uint64_t start, uint64_t end);
+
+/* The same for each mapping of the range that has no region by now. Takes the lock. */
+void pinreg_watched_remove_each(struct pinreg_cache *cache, uint64_t start, uint64_t end);
 
 #endif
