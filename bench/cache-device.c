@@ -255,6 +255,7 @@ void cache_bench_device(void)
 	run_misses(pd);
 	if (cache_fabric()) {
 		cache_ours_on(pd);
+		cache_bench_misses_against(&cache_ours_device, cache_fabric(), 1000, "libfabric");
 		cache_bench_hits_against(&cache_ours_device, cache_fabric(), "libfabric");
 	} else {
 		fprintf(stderr, "bench-cache: built without libfabric\n");

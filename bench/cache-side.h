@@ -71,6 +71,10 @@ void cache_bench_memory(void);
 void cache_bench_unmap(void);
 void cache_bench_device(void);
 
+/* The misses of so many regions, at most 10,000, of these two. */
+void cache_bench_misses_against(const struct cache_side *ours, const struct cache_side *other,
+				size_t regions, const char *name);
+
 /* The hits of 1,000 regions of these two. */
 void cache_bench_hits_against(const struct cache_side *ours, const struct cache_side *other,
 			      const char *name);
