@@ -172,8 +172,13 @@ static void give_back(struct pinreg_signals *signals, const struct signalfd_sigi
 void pinreg_real_signals_unknown(struct pinreg_signals *signals, int fd)
 {
 	struct f_owner_ex owner;
-	/* ours are a thread's; a descriptor that is closed by now was ours, or is nobody's */
-	if (fcntl(fd, F_GETOWN_EX, &owner) || owner.type == F_OWNER_TID || !owner.pid)
+	/*
+	 * Ours are a thread's. A number that is closed by now was ours, or is nobody's; and
+	 * one that is something else by now sends another signal, as every one does that was
+	 * not told which: for that nobody may have a handler, and it would end the process.
+	 */
+	if (fcntl(fd, F_GETOWN_EX, &owner) || owner.type == F_OWNER_TID || !owner.pid ||
+	    fcntl(fd, F_GETSIG) != signals->signal)
 		return;
 	siginfo_t info = { .si_signo = signals->signal, .si_code = SI_SIGIO };
 	info.si_fd = fd;

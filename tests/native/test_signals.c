@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "domain.h"
@@ -163,6 +164,22 @@ static void signal__of_another_library_too(void **state)
 	close_file();
 }
 
+/* A file of ours was closed, and its number is something else's by the time. */
+static void signal__of_a_number_that_is_something_else(void **state)
+{
+	(void)state;
+	struct pinreg_signals signals;
+	int pair[2];
+	test_ok(pinreg_sys_real.signal_choose(0, &signals));
+	test_ok(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	test_ok(fcntl(pair[0], F_SETOWN, getpid()));
+	/* nobody has a handler for it: it would end this process */
+	pinreg_sys_real.signals_unknown(&signals, pair[0]);
+	assert_false(signals.shared);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 /* The same, and it waits for the signal, which all its threads block. */
 static void signal__of_another_library_that_waits(void **state)
 {
@@ -293,6 +310,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(signal__the_only_one_left),
 	cmocka_unit_test(signal__none_is_left),
 	cmocka_unit_test(signal__of_another_library_too),
+	cmocka_unit_test(signal__of_a_number_that_is_something_else),
 	cmocka_unit_test(signal__of_another_library_that_waits),
 	cmocka_unit_test(signal__the_application_waits_for_it),
 	cmocka_unit_test(signal__the_application_waits_for_it_later),
