@@ -264,9 +264,11 @@ static void try_again(struct pinreg_file *file)
 		pinreg_steps_enter(file, PINREG_FILE_REVALIDATE);
 		return;
 	}
-	if (!status)
-		status =
-			sys->lease_take(file->prepared.fd, watch->signals.signal, watch->thread_id);
+	if (status) {
+		pinreg_steps_later(file, PINREG_FILE_WAITING); /* nobody can say what is there */
+		return;
+	}
+	status = sys->lease_take(file->prepared.fd, watch->signals.signal, watch->thread_id);
 	if (status == -EACCES || status == -EINVAL) {
 		pinreg_why_call(&why, PINREG_REASON_FILE_SYSTEM_CALL, "F_SETLEASE", status);
 		pinreg_steps_lose(file, &why);

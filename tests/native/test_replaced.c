@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -321,6 +323,29 @@ static void give_up__nothing_changes_while_held(void **state)
 	end();
 }
 
+static _Atomic(bool) hidden;
+
+static int look_or_not(int dirfd, const char *path, uint64_t *device, uint64_t *inode)
+{
+	return hidden ? -EACCES : pinreg_sys_real.path_look(dirfd, path, device, inode);
+}
+
+/* A directory on the way is closed to us for a while, and nobody knows what is there. */
+static void path__cannot_be_looked_at_for_a_while(void **state)
+{
+	(void)state;
+	hooks.path_look = look_or_not;
+	start_with(PINREG_REPLACED_GIVE_UP);
+	int writer = host_stay("exec 9>>'%s'", hooks_a);
+	expect_fenced(PINREG_BREAKER_WRITER);
+	hidden = true;
+	assert_int_equal(host_let_go(writer), 0);
+	expect_nothing();
+	hidden = false;
+	expect_restored(0);
+	end();
+}
+
 static void options__follow_needs_a_lease(void **state)
 {
 	(void)state;
@@ -355,6 +380,7 @@ static const struct CMUnitTest cases[] = {
 	cmocka_unit_test(follow__on_another_filesystem),
 	cmocka_unit_test(follow__in_another_dax_state),
 	cmocka_unit_test(give_up__nothing_changes_while_held),
+	cmocka_unit_test(path__cannot_be_looked_at_for_a_while),
 	cmocka_unit_test(options__follow_needs_a_lease),
 };
 

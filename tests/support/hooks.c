@@ -58,6 +58,7 @@ int hooks_try_domain(unsigned int quiesce_ms, struct pinreg_domain **domain)
 	table->window_end = fake->window_end;
 	HOOK(device_query);
 	HOOK(mr_register);
+	HOOK(path_look);
 	HOOK(mr_deregister);
 	HOOK(inotify_open);
 	HOOK(signals_open);
