@@ -52,6 +52,10 @@ struct pinreg_region_info {
  * why: NULL, or filled in always: the reason of the choice or the refusal.
  * Never tries a second method after the chosen one failed.
  *
+ * A range of a leased file's mapping (file.h) becomes a region of that file, which is
+ * fenced with it; but only in the domain that opened the file. Do not register it with
+ * another domain: nobody would fence that region when the lease is broken.
+ *
  * Return: 0, or
  *   -EINVAL      a NULL argument, zero length, a wrapping range, an unknown
  *                option, a private file mapping, not whole pages with PAGE;

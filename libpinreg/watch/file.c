@@ -20,12 +20,14 @@ static int become_held(struct pinreg_file *file, struct pinreg_why *why)
 	pthread_mutex_lock(&file->watch->lock);
 	/* a break after this look has its signal noted, and the watcher asks again */
 	int status = pinreg_tenure_check(&file->tenure, why);
-	if (!status)
+	if (!status) {
+		/* before it is published: the next one to prepare it may be the returner */
+		pinreg_prepared_keep(&file->prepared);
 		pinreg_watch_publish(file);
+	}
 	pthread_mutex_unlock(&file->watch->lock);
 	if (status)
 		return status;
-	pinreg_prepared_keep(&file->prepared);
 	if (file->guard.seal == PINREG_SEAL_NONE)
 		file->watch->device->sys->lease_release(file->prepared.fd);
 	pinreg_watch_wake(file->watch);

@@ -114,7 +114,8 @@ static int start(struct pinreg_watch *watch, struct pinreg_why *why)
 
 int pinreg_watch_be_running(struct pinreg_watch *watch, struct pinreg_why *why)
 {
-	while (watch->state == PINREG_WATCH_STARTING)
+	/* a start that fails stops what it had started: that is not over before it says so */
+	while (watch->state == PINREG_WATCH_STARTING || watch->state == PINREG_WATCH_STOPPING)
 		pthread_cond_wait(&watch->changed, &watch->lock);
 	return watch->state == PINREG_WATCH_RUNNING ? 0 : start(watch, why);
 }

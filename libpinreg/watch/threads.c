@@ -56,12 +56,10 @@ static void take_signals(struct pinreg_watch *watch)
 static void take_closes(struct pinreg_watch *watch)
 {
 	int seen[AT_ONCE];
-	int count;
-	do {
-		count = watch->device->sys->inotify_next(watch->inotify_fd, seen, AT_ONCE);
-		for (int i = 0; i < count; i++)
-			mark(watch, &watch->by_inotify, seen[i], mark_nudged);
-	} while (count > 0);
+	/* once: who makes more of them all the time must not keep us here, poll tells again */
+	int count = watch->device->sys->inotify_next(watch->inotify_fd, seen, AT_ONCE);
+	for (int i = 0; i < count; i++)
+		mark(watch, &watch->by_inotify, seen[i], mark_nudged);
 }
 
 static int timeout_ms(struct pinreg_watch *watch)
