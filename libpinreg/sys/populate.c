@@ -29,14 +29,24 @@ static uintptr_t within_page(const void *addr)
 	return (uintptr_t)addr % pinreg_real_page_size();
 }
 
+/* For the time of one call nobody can change a mapping of the process, a fence neither. */
+#define AT_ONCE ((uint64_t)16 << 20)
+
 int pinreg_real_populate(void *addr, uint64_t length, bool write)
 {
-	uintptr_t within = within_page(addr);
-	int status;
-	do {
-		status = madvise((char *)addr - within, length + within,
-				 write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
-	} while (status && errno == EINTR);
+	char *start = (char *)addr - within_page(addr);
+	char *end = (char *)addr + length;
+	int status = 0;
+	while (!status && start < end) {
+		uint64_t part = AT_ONCE - (uintptr_t)start % AT_ONCE;
+		if (part > (uint64_t)(end - start))
+			part = (uint64_t)(end - start);
+		do {
+			status = madvise(start, part,
+					 write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+		} while (status && errno == EINTR);
+		start += part;
+	}
 	return status ? -errno : 0;
 }
 
