@@ -36,9 +36,10 @@ void pinreg_known_add(struct pinreg_known *known, uint64_t start, uint64_t end, 
 		      const struct pinreg_region_facts *facts);
 
 /*
- * In blocks of how many bytes to watch the memory of a region: four times as many as where one
- * of its size beside it is known. So of any number of regions in a mapping few are made in
- * the long way, and no more is watched beside them than lies between them already.
+ * In blocks of how many bytes to watch the memory of a region: four times as many as the
+ * longest that is known beside it, which is no further away than it is long. So of any
+ * number of regions in a mapping few are made in the long way, and what is watched without
+ * a region stays in proportion to what has some.
  */
 uint64_t pinreg_known_block(const struct pinreg_known *known, uint64_t start, uint64_t end);
 
